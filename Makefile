@@ -1,0 +1,60 @@
+# What a maintainer does, in one place. `make` lists it.
+# make PYTHON=python3.12 ... chooses the Python that makes .venv.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+UV := $(BIN)/uv
+
+.DEFAULT_GOAL := help
+.PHONY: help book test test-site notebooks lab serve lock repository clean
+
+help: ## list these commands
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-11s %s\n", $$1, $$2 }'
+
+book: $(VENV)/.installed-book ## build the site from the notebooks as committed
+	@$(BIN)/jupyter-book build . -W --keep-going -n -q
+	@echo "Open $(CURDIR)/_build/html/index.html, or run: make serve"
+
+test: $(VENV)/.installed-all ## run every chapter anew, compare its outputs, and run the tests
+	@$(BIN)/python -m pytest --nbval -n 2 --dist loadfile $(ARGS)
+
+test-site: book $(VENV)/.installed-all ## test the built site in Chromium
+	@$(BIN)/python -m pytest tests/site $(ARGS)
+
+notebooks: $(VENV)/.installed-all ## run the chapters and rewrite their outputs (NOTEBOOKS="..." for some)
+	@$(BIN)/python tools/run_notebooks.py $(NOTEBOOKS)
+
+lab: $(VENV)/.installed-all ## open the chapters in JupyterLab
+	@$(BIN)/jupyter lab notebooks
+
+serve: book ## build the site and serve it on this machine
+	@echo "http://127.0.0.1:$(or $(PORT),8000)/ (Ctrl-C ends it)"
+	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(or $(PORT),8000)
+
+lock: $(UV) ## write requirements.txt anew from pyproject.toml (UPGRADE=--upgrade for new versions)
+	@$(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
+	  --all-extras --custom-compile-command "make lock" $(UPGRADE) \
+	  pyproject.toml --output-file requirements.txt
+
+repository: $(VENV)/.installed-book ## write the repository's address into the book (REPO=owner/name)
+	@$(BIN)/python tools/set_repository.py "$(REPO)"
+
+clean: ## remove what was built; .venv stays
+	@rm -rf _build .pytest_cache .ruff_cache notebooks/.ruff_cache
+	@find . -name __pycache__ -not -path './.venv/*' -prune -exec rm -rf {} +
+
+$(UV):
+	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here: install Python 3.11 or later" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "$$($(PYTHON) --version) is too old: run make PYTHON=python3.11 or later" >&2; exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { echo "no venv in $(PYTHON): on Debian, apt-get install python3-venv" >&2; exit 1; }
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
+
+$(VENV)/.installed-book: pyproject.toml requirements.txt | $(UV)
+	@$(UV) pip install --quiet --python $(BIN)/python --constraints requirements.txt -e '.[book]'
+	@touch $@
+
+$(VENV)/.installed-all: pyproject.toml requirements.txt | $(UV)
+	@$(UV) pip install --quiet --python $(BIN)/python --requirements requirements.txt -e .
+	@touch $@

@@ -1,0 +1,124 @@
+"""What this book asks of Sphinx beyond what extensions offer.
+
+- The ``results`` directive: a table of what the committed chapters recorded.
+- Alternative text of figures, from where ``mnistlib.figures.show`` stores it.
+- The repository's address for the buttons, from the environment.
+- Nothing from other hosts.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from docutils import nodes
+from docutils.parsers.rst import directives
+from myst_nb.core.render import NbElementRenderer
+from sphinx.application import Sphinx
+from sphinx.config import Config
+from sphinx.util import logging
+from sphinx.util.docutils import SphinxDirective
+
+from mnistlib.results import Result, collect
+
+logger = logging.getLogger(__name__)
+
+UNKNOWN_REPOSITORY = "OWNER/REPOSITORY"
+
+
+class ResultsDirective(SphinxDirective):
+    """A table of the chapters' results on real MNIST."""
+
+    option_spec = {"compact": directives.flag}  # noqa: RUF012
+
+    def run(self) -> list[nodes.Node]:
+        folder = Path(self.env.srcdir) / "notebooks"
+        for path in folder.glob("*.ipynb"):
+            self.env.note_dependency(str(path))
+        results = [result for result in collect(folder) if result.data == "MNIST"]
+        headers = ["Trained", "Accuracy", "95% interval", "Printed"]
+        if "compact" not in self.options:
+            headers += ["Time", "Device"]
+        rows = [[nodes.Text(header) for header in headers]]
+        rows += [self._row(result)[: len(headers)] for result in results]
+        return [_table(rows)]
+
+    def _row(self, result: Result) -> list[nodes.Node]:
+        printed = "" if result.printed is None else f"{result.printed:.4f}"
+        link = nodes.reference("", result.label, internal=True)
+        link["refuri"] = self.env.app.builder.get_relative_uri(
+            self.env.docname, f"notebooks/{result.chapter}"
+        )
+        texts = [
+            f"{result.value:.4f}",
+            str(result.interval),
+            printed,
+            f"{result.seconds:.1f} s",
+            result.device,
+        ]
+        return [link, *map(nodes.Text, texts)]
+
+
+def _table(rows: list[list[nodes.Node]]) -> nodes.table:
+    """Make a table whose first row is its head."""
+    group = nodes.tgroup(cols=len(rows[0]))
+    group += [nodes.colspec(colwidth=1) for _ in rows[0]]
+    for part, part_rows in ((nodes.thead(), rows[:1]), (nodes.tbody(), rows[1:])):
+        for row in part_rows:
+            entries = [nodes.entry("", nodes.paragraph("", "", cell)) for cell in row]
+            part += nodes.row("", *entries)
+        group += part
+    table = nodes.table("", group)
+    table["classes"].append("colwidths-auto")
+    return table
+
+
+def keep_alt_text() -> None:
+    """Let myst-nb use the alternative text in an output's metadata.
+
+    It takes width and height from there, but the text from the cell alone.
+    """
+    render_image = NbElementRenderer.render_image
+
+    def render_image_with_alt(self, data):
+        images = render_image(self, data)
+        alt = data.output_metadata.get(data.mime_type, {}).get("alt")
+        for image in images:
+            if alt:
+                image["alt"] = alt
+        return images
+
+    NbElementRenderer.render_image = render_image_with_alt
+
+
+def set_repository(app: Sphinx, config: Config) -> None:
+    """Point the buttons at the repository, or leave them out if none is known."""
+    name = os.environ.get("BOOK_REPOSITORY") or os.environ.get("GITHUB_REPOSITORY")
+    options = config.html_theme_options
+    if name:
+        options["repository_url"] = f"https://github.com/{name}"
+    elif options.get("repository_url", "").endswith(UNKNOWN_REPOSITORY):
+        logger.info("no repository set: no Colab and repository buttons (make repository REPO=...)")
+        for option in ("use_repository_button", "use_issues_button"):
+            options[option] = False
+        options["launch_buttons"] = {}
+
+
+def set_base_url(app: Sphinx, config: Config) -> None:
+    """Write absolute addresses, for social cards and the sitemap."""
+    base_url = os.environ["BOOK_BASE_URL"].rstrip("/") + "/"
+    config.html_baseurl = config.ogp_site_url = base_url
+    config.ogp_social_cards = {"enable": False}
+    config.sitemap_url_scheme = "{link}"
+
+
+def setup(app: Sphinx) -> dict[str, bool]:
+    app.add_directive("results", ResultsDirective)
+    # Before the extensions that read these settings.
+    app.connect("config-inited", set_repository, priority=1)
+    if os.environ.get("BOOK_BASE_URL"):
+        app.connect("config-inited", set_base_url, priority=1)
+        app.setup_extension("sphinx_sitemap")
+        app.setup_extension("sphinxext.opengraph")
+    keep_alt_text()
+    return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -1,0 +1,29 @@
+"""What the tests of the package and of the chapters share."""
+
+import pytest
+
+from mnistlib.data import locate
+from mnistlib.errors import MnistError
+from mnistlib.results import MIME_TYPE
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Say once, in one line, what to do when there are no digits to test with."""
+    if hasattr(session.config, "workerinput"):
+        return
+    try:
+        locate()
+    except MnistError as error:
+        pytest.exit(f"the tests need MNIST. {error}", returncode=1)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collect_file(file_path, parent):
+    """Tell nbval which outputs it can't compare."""
+    collectors = yield
+    for collector in collectors:
+        if hasattr(collector, "skip_compare"):
+            # TensorFlow logs to stderr as it pleases; a result's JSON holds
+            # seconds and versions, and its table, which is compared, the rest.
+            collector.skip_compare += ("stderr", MIME_TYPE)
+    return collectors

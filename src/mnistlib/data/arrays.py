@@ -1,0 +1,170 @@
+"""MNIST as NumPy arrays, with its origin and its validation splits."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from mnistlib.data.idx import read_idx
+from mnistlib.data.official import locate
+from mnistlib.errors import MnistError
+
+NUM_CLASSES = 10
+IMAGE_SHAPE = (28, 28)
+
+
+class Split(NamedTuple):
+    """Images and their labels.
+
+    Attributes
+    ----------
+    images : numpy.ndarray
+        uint8, ``(n, 28, 28)``; 0 is black (paper), 255 is white (ink).
+    labels : numpy.ndarray
+        uint8, ``(n,)``; the digit that each image shows, 0 to 9.
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+
+class Source(NamedTuple):
+    """Which set of digits this is, and where its files came from."""
+
+    name: str
+    origin: str
+
+    def __str__(self) -> str:
+        return f"{self.name} from {self.origin}"
+
+
+@dataclass(frozen=True)
+class Mnist:
+    """The digits.
+
+    Attributes
+    ----------
+    train : Split
+        60,000 images and labels.
+    test : Split
+        10,000 images and labels.
+    source : Source
+        What these digits are and where they come from.
+    """
+
+    train: Split
+    test: Split
+    source: Source
+
+    def split_train(self, num_validation: int = 5_000) -> tuple[Split, Split]:
+        """Split the 60,000 into a training and a validation set.
+
+        The last images become the validation set, so the split is the same
+        every time: ``split_train(5_000)`` gives 55,000 + 5,000, and
+        ``split_train(10_000)`` the classic 50,000 + 10,000 of papers and of
+        ``mnist.pkl.gz``.
+
+        Parameters
+        ----------
+        num_validation
+            How many images to set aside.
+
+        Returns
+        -------
+        train, validation : Split
+            Views of the training set, in file order.
+
+        Raises
+        ------
+        mnistlib.MnistError
+            If nothing would be left for one of the two.
+        """
+        num_examples = len(self.train.labels)
+        if not 0 < num_validation < num_examples:
+            raise MnistError(
+                f"num_validation is {num_validation}: choose between 1 and {num_examples - 1}, "
+                f"so that both sets have images"
+            )
+        border = num_examples - num_validation
+        return (
+            Split(self.train.images[:border], self.train.labels[:border]),
+            Split(self.train.images[border:], self.train.labels[border:]),
+        )
+
+
+def load(*, download: bool = True) -> Mnist:
+    """Load both splits of MNIST.
+
+    Where the files come from is described in :mod:`mnistlib.data.official`.
+
+    Parameters
+    ----------
+    download
+        Whether to download the files when they are not on this machine.
+
+    Returns
+    -------
+    Mnist
+        Both splits and their source.
+
+    Raises
+    ------
+    mnistlib.MnistError
+        If there are no verified files, or an environment variable is wrong.
+
+    Examples
+    --------
+    >>> mnist = load()
+    >>> mnist.train.images.shape, mnist.train.images.dtype
+    ((60000, 28, 28), dtype('uint8'))
+    >>> train, validation = mnist.split_train(10_000)
+    >>> len(train.labels), len(validation.labels)
+    (50000, 10000)
+    """
+    check_source()
+    located = locate(download=download)
+    arrays = {key: read_idx(path) for key, path in located.paths.items()}
+    return Mnist(
+        train=Split(arrays["train_images"], arrays["train_labels"]),
+        test=Split(arrays["test_images"], arrays["test_labels"]),
+        source=Source("MNIST", located.origin),
+    )
+
+
+def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
+    """Load MNIST as ``keras.datasets.mnist.load_data`` does.
+
+    Keras downloads an archive of its own, which only its own host has. This
+    gives the same arrays in the same shape from the verified official files.
+
+    Returns
+    -------
+    (x_train, y_train), (x_test, y_test)
+        uint8 images ``(60000, 28, 28)`` and ``(10000, 28, 28)``, uint8 labels
+        ``(60000,)`` and ``(10000,)``.
+
+    Raises
+    ------
+    mnistlib.MnistError
+        As :func:`load`.
+    """
+    mnist = load()
+    return tuple(mnist.train), tuple(mnist.test)
+
+
+def check_source() -> str:
+    """Return ``MNISTLIB_SOURCE``, ``"auto"`` if it is not set.
+
+    Raises
+    ------
+    mnistlib.MnistError
+        If it names no known source.
+    """
+    known = ("auto", "mnist")
+    source = os.environ.get("MNISTLIB_SOURCE") or "auto"
+    if source not in known:
+        raise MnistError(f"MNISTLIB_SOURCE is {source!r}: use one of {', '.join(known)}")
+    return source

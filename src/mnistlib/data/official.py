@@ -1,0 +1,274 @@
+"""The four official files: where they are, whether they are the right ones.
+
+They are looked for in this order:
+
+1. the folder that ``MNISTLIB_DATA_DIR`` names, when it is set;
+2. the cache (``MNISTLIB_CACHE_DIR``, or the user's cache folder);
+3. the mirrors, from which they are downloaded into the cache.
+
+Every file that is used was checked against the SHA-256 sum of the official one.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import NamedTuple
+
+import pooch
+import requests
+
+from mnistlib.errors import ChecksumError, DownloadError, MnistError
+
+
+class OfficialFile(NamedTuple):
+    """A file as published: its name, and the sums of its two forms."""
+
+    name: str
+    sha256: str
+    unpacked_sha256: str
+
+    @property
+    def unpacked_name(self) -> str:
+        return self.name.removesuffix(".gz")
+
+
+# The sums of the gzipped files are those that TensorFlow Datasets registers
+# for mnist 3.0.1; those of the unpacked ones were computed from them.
+OFFICIAL_FILES = {
+    "train_images": OfficialFile(
+        "train-images-idx3-ubyte.gz",
+        "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
+        "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    ),
+    "train_labels": OfficialFile(
+        "train-labels-idx1-ubyte.gz",
+        "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
+        "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    ),
+    "test_images": OfficialFile(
+        "t10k-images-idx3-ubyte.gz",
+        "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
+        "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    ),
+    "test_labels": OfficialFile(
+        "t10k-labels-idx1-ubyte.gz",
+        "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
+        "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+    ),
+}
+
+# The hosts that TensorFlow Datasets and torchvision download from.
+MIRRORS = (
+    "https://storage.googleapis.com/cvdf-datasets/mnist/",
+    "https://ossci-datasets.s3.amazonaws.com/mnist/",
+)
+
+# Seconds to wait for a connection, and for each next piece of a file.
+TIMEOUT = (3.0, 15.0)
+
+HOW_TO_GET_THEM = (
+    "Get the four files (" + ", ".join(file.name for file in OFFICIAL_FILES.values()) + ") "
+    "from a machine that is online, put them into one folder, and set MNISTLIB_DATA_DIR to it."
+)
+
+
+class Located(NamedTuple):
+    """Verified files: a path for each key of OFFICIAL_FILES, and their origin."""
+
+    paths: dict[str, Path]
+    origin: str
+
+
+def cache_dir() -> Path:
+    """Return the folder for what mnistlib downloads and prepares.
+
+    Returns
+    -------
+    pathlib.Path
+        ``MNISTLIB_CACHE_DIR`` where it is set, else the user's cache folder of
+        this operating system. It need not exist.
+    """
+    return Path(os.environ.get("MNISTLIB_CACHE_DIR") or pooch.os_cache("mnistlib")).expanduser()
+
+
+def locate(*, download: bool = True) -> Located:
+    """Find the official files, download them if need be, and verify them.
+
+    Parameters
+    ----------
+    download
+        Whether to try the mirrors when no verified files are here.
+
+    Returns
+    -------
+    Located
+        The four verified files and where they come from.
+
+    Raises
+    ------
+    mnistlib.MnistError
+        If ``MNISTLIB_DATA_DIR`` is set and a file there is missing or wrong
+        (nothing else is tried then), or if there are no files and no mirror
+        gave them.
+    """
+    data_dir = os.environ.get("MNISTLIB_DATA_DIR")
+    if data_dir:
+        return Located(find_files(Path(data_dir).expanduser()), f"{data_dir} (MNISTLIB_DATA_DIR)")
+    cache = cache_dir() / "mnist"
+    try:
+        return Located(find_files(cache), f"{cache} (cache)")
+    except MnistError as error:
+        if not download:
+            raise DownloadError(
+                f"no verified MNIST in the cache, and not asked to download it: {error}"
+            ) from error
+    mirrors = download_files(cache)
+    return Located(find_files(cache), f"{', '.join(mirrors)} (downloaded)")
+
+
+def find_files(folder: Path) -> dict[str, Path]:
+    """Find the four files in a folder, as published or unpacked, and verify them.
+
+    Parameters
+    ----------
+    folder
+        The folder; a gzipped file there is preferred to an unpacked one.
+
+    Returns
+    -------
+    dict of str to pathlib.Path
+        A path for each key of ``OFFICIAL_FILES``.
+
+    Raises
+    ------
+    mnistlib.MnistError
+        If there is no such folder or a file is missing.
+    mnistlib.ChecksumError
+        If a file is not the official one.
+    """
+    if not folder.is_dir():
+        raise MnistError(f"{folder}: no such folder. {HOW_TO_GET_THEM}")
+    paths = {}
+    for key, file in OFFICIAL_FILES.items():
+        candidates = [
+            (folder / file.name, file.sha256),
+            (folder / file.unpacked_name, file.unpacked_sha256),
+        ]
+        found = [(path, sha256) for path, sha256 in candidates if path.is_file()]
+        if not found:
+            raise MnistError(
+                f"{folder}: neither {file.name} nor {file.unpacked_name} is there. "
+                f"{HOW_TO_GET_THEM}"
+            )
+        paths[key], expected = found[0]
+        verify(paths[key], expected)
+    return paths
+
+
+def verify(path: Path, expected: str) -> None:
+    """Check a file's SHA-256 sum.
+
+    Parameters
+    ----------
+    path
+        The file.
+    expected
+        The sum it must have, in hexadecimal.
+
+    Raises
+    ------
+    mnistlib.ChecksumError
+        If it has another.
+    mnistlib.MnistError
+        If it can't be read.
+    """
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise MnistError(f"{path}: can't be read: {error.strerror}") from error
+    if found != expected:
+        raise ChecksumError(
+            f"{path} is not the official MNIST file: its SHA-256 sum is {found}, "
+            f"expected {expected}. Replace or remove it."
+        )
+
+
+def download_files(
+    folder: Path,
+    mirrors: Iterable[str] = MIRRORS,
+    timeout: tuple[float, float] = TIMEOUT,
+) -> list[str]:
+    """Download the official files that a folder lacks, verified, each whole or not at all.
+
+    A mirror that fails is left for the next one, which is asked only for what
+    is still missing. Several processes may do this at once: each writes a
+    temporary file of its own and renames it when its sum is right.
+
+    Parameters
+    ----------
+    folder
+        Where the files go; made if needed.
+    mirrors
+        Base addresses, tried in order.
+    timeout
+        Seconds to wait for a connection, and for each next piece of a file.
+
+    Returns
+    -------
+    list of str
+        The mirrors that gave a file.
+
+    Raises
+    ------
+    mnistlib.DownloadError
+        If a file is still missing when every mirror was asked.
+    """
+    # pooch logs one line a file to stderr; the progress bar says as much.
+    pooch.get_logger().setLevel(logging.WARNING)
+    missing = list(OFFICIAL_FILES.values())
+    used, failures = [], []
+    for mirror in mirrors:
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            while missing:
+                _retrieve(mirror, missing[0], folder, timeout)
+                missing.pop(0)
+                if mirror not in used:
+                    used.append(mirror)
+            return used
+        # ValueError is how pooch says that a sum is wrong.
+        except (requests.RequestException, ValueError) as error:
+            failures.append(f"- {mirror}{missing[0].name}: {_reason(error)}")
+        except OSError as error:
+            raise DownloadError(f"{folder}: can't be written: {error}") from error
+    raise DownloadError(
+        "MNIST could not be downloaded:\n" + "\n".join(failures) + "\n" + HOW_TO_GET_THEM
+    )
+
+
+def _retrieve(mirror: str, file: OfficialFile, folder: Path, timeout: tuple[float, float]) -> None:
+    pooch.retrieve(
+        mirror + file.name,
+        known_hash=f"sha256:{file.sha256}",
+        fname=file.name,
+        path=folder,
+        downloader=pooch.HTTPDownloader(progressbar=True, chunk_size=2**13, timeout=timeout),
+    )
+
+
+def _reason(error: Exception) -> str:
+    """Say in one line why a mirror failed."""
+    if isinstance(error, requests.Timeout):
+        return "no answer in time"
+    if isinstance(error, requests.HTTPError):
+        return f"HTTP status {error.response.status_code}"
+    if isinstance(error, requests.ConnectionError):
+        return "no connection"
+    if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
+        return "the file has the wrong SHA-256 sum"
+    return str(error).splitlines()[0]

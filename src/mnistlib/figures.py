@@ -1,0 +1,116 @@
+"""One style of figure, and no figure without a text that says what it shows."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+
+import matplotlib as mpl
+import matplotlib.pyplot as plt
+import numpy as np
+import PIL.Image
+from IPython.display import Image, display
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from mnistlib.errors import MnistError
+
+# Okabe and Ito's palette: told apart with any kind of colour vision.
+# https://jfly.uni-koeln.de/color/
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+
+STYLE = {
+    "axes.prop_cycle": mpl.cycler(color=COLORS),
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.alpha": 0.3,
+    "font.size": 10.0,
+    "legend.frameon": False,
+    # Figures carry their own paper, so they read the same on a dark page.
+    "figure.facecolor": "white",
+    "savefig.facecolor": "white",
+}
+PAGE_WIDTH = 7.0  # inches
+PIXELS_PER_INCH = 144  # twice what a page shows, for sharp screens
+
+
+def subplots(rows: int = 1, columns: int = 1, height: float = 3.0, **options: object):
+    """Make a figure as wide as the page, in the book's style.
+
+    Parameters
+    ----------
+    rows, columns
+        How many axes.
+    height
+        Of the whole figure, in inches.
+    options
+        For ``matplotlib.pyplot.subplots``.
+
+    Returns
+    -------
+    figure, axes
+        As ``matplotlib.pyplot.subplots`` gives them.
+    """
+    mpl.rcParams.update(STYLE)
+    return plt.subplots(
+        rows, columns, figsize=(PAGE_WIDTH, height), layout="constrained", **options
+    )
+
+
+def show(figure: Figure, *, alt: str) -> None:
+    """Show a figure in a notebook, with its alternative text.
+
+    Parameters
+    ----------
+    figure
+        The figure; it is closed.
+    alt
+        What the figure shows, for a reader who can't see it: not its title,
+        but what one would learn by looking. It is stored beside the picture,
+        where Jupyter and the book find it.
+
+    Raises
+    ------
+    mnistlib.MnistError
+        If the text is too short to say anything.
+    """
+    if len(alt.split()) < 5:
+        plt.close(figure)
+        raise MnistError(f"alt={alt!r}: say in a sentence what the figure shows")
+    drawn, png = io.BytesIO(), io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=PIXELS_PER_INCH)
+    plt.close(figure)
+    # 256 colours look the same and take a third of the bytes.
+    with PIL.Image.open(drawn) as picture:
+        picture.convert("RGB").quantize(256).save(png, format="png", optimize=True)
+    width = round(figure.get_figwidth() * PIXELS_PER_INCH / 2)
+    display(Image(png.getvalue(), width=width, alt=alt))
+
+
+def draw_digits(
+    axes: Sequence[Axes] | np.ndarray,
+    images: np.ndarray,
+    titles: Sequence[object] | None = None,
+) -> None:
+    """Draw one digit on each of the axes.
+
+    Parameters
+    ----------
+    axes
+        The axes; those without an image are left blank.
+    images
+        ``(n, 28, 28)`` or ``(n, 28, 28, 1)``, of any number type; the darkest
+        ink is the largest value of all images.
+    titles
+        What to write above each.
+    """
+    axes = np.ravel(axes)
+    top = np.max(images, initial=0) or 1
+    for axis in axes:
+        axis.set_axis_off()
+    for i, (axis, image) in enumerate(zip(axes, images, strict=False)):
+        axis.imshow(np.reshape(image, (28, 28)), cmap="gray_r", vmin=0, vmax=top)
+        if titles is not None:
+            axis.set_title(str(titles[i]), fontsize=9, pad=2)

@@ -1,0 +1,120 @@
+"""A server for the built site, and a browser to read it with."""
+
+import functools
+import os
+import shutil
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import sync_playwright
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+SITE = ROOT / "_build" / "html"
+DESKTOP = {"width": 1280, "height": 800}
+PHONE = {"width": 390, "height": 844}
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+# Without the last four a browser asks its maker's hosts for things of its own.
+BROWSER_OPTIONS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+def skip_or_fail(reason):
+    """Nothing may be skipped where the checks count."""
+    (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
+
+
+def pages():
+    """Return the address of every page, relative to the site's root."""
+    return sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*.html"))
+
+
+def pytest_generate_tests(metafunc):
+    if "page_path" in metafunc.fixturenames:
+        metafunc.parametrize("page_path", pages())
+
+
+class Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture(scope="session")
+def site():
+    """The address of the built site on a server of its own."""
+    if not (SITE / "index.html").is_file():
+        skip_or_fail("the site isn't built: run make book")
+    handler = functools.partial(Quiet, directory=SITE)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield f"http://127.0.0.1:{server.server_port}"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    executable = next(filter(None, map(shutil.which, BROWSERS)), None)
+    if executable is None:
+        skip_or_fail("no Chromium here: on Debian, apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=executable, args=BROWSER_OPTIONS)
+        yield browser
+        browser.close()
+
+
+class Reader:
+    """A page in a browser, and what went wrong while it was read."""
+
+    def __init__(self, page, site):
+        self.page, self.site = page, site
+        self.complaints, self.foreign, self.failed = [], [], []
+        page.on("console", self._on_console)
+        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("request", self._on_request)
+        page.on("response", self._on_response)
+
+    def open(self, path):
+        self.page.goto(f"{self.site}/{path}", wait_until="networkidle")
+        return self.page
+
+    def _on_console(self, message):
+        if message.type in {"error", "warning"}:
+            self.complaints.append(message.text)
+
+    def _on_request(self, request):
+        if not request.url.startswith((self.site, "data:", "blob:")):
+            self.foreign.append(request.url)
+
+    def _on_response(self, response):
+        if response.status >= 400:
+            self.failed.append(f"{response.status} {response.url}")
+
+
+@pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
+def reader(request, browser, site):
+    """A reader with a new browser profile, at a desk and on a phone."""
+    context = browser.new_context(viewport=request.param)
+    yield Reader(context.new_page(), site)
+    context.close()
+
+
+@pytest.fixture
+def desktop_reader(browser, site):
+    context = browser.new_context(viewport=DESKTOP)
+    yield Reader(context.new_page(), site)
+    context.close()
+
+
+@pytest.fixture
+def phone_reader(browser, site):
+    context = browser.new_context(viewport=PHONE)
+    yield Reader(context.new_page(), site)
+    context.close()

@@ -1,0 +1,112 @@
+"""The built site, as a browser shows it. ``make test-site`` builds it first."""
+
+import json
+import re
+
+import pytest
+from conftest import ROOT, SITE, pages
+
+from mnistlib.results import collect
+
+CHAPTERS = [page for page in pages() if page.startswith("notebooks/")]
+
+
+def test_all_pages_are_there():
+    expected = {f"notebooks/{path.stem}.html" for path in (ROOT / "notebooks").glob("*.ipynb")}
+    expected |= {f"book/{name}.html" for name in ("index", "results", "sources", "api", "about")}
+    assert expected | {"index.html", "404.html", "search.html"} <= set(pages())
+
+
+def test_a_page_loads_in_peace(reader, page_path):
+    page = reader.open(page_path)
+    assert page.title()
+    assert reader.complaints == []
+    assert reader.foreign == []
+    assert reader.failed == []
+
+
+def test_every_picture_has_a_text(desktop_reader, page_path):
+    page = desktop_reader.open(page_path)
+    texts = page.eval_on_selector_all("main img", "images => images.map(image => image.alt)")
+    assert all(len(text.split()) >= 2 for text in texts), texts
+
+
+def test_a_page_is_no_wider_than_the_screen(phone_reader, page_path):
+    page = phone_reader.open(page_path)
+    assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
+
+
+def test_no_page_names_a_script_or_style_of_another_host(page_path):
+    html = (SITE / page_path).read_text(encoding="utf-8")
+    loaded = re.findall(r'<(?:script|link|img)[^>]+(?:src|href)="(https?://[^"]+)"', html)
+    assert not [url for url in loaded if "rel=" not in url], loaded
+    assert "unpkg" not in html
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_a_chapter_shows_its_outputs(desktop_reader, chapter):
+    page = desktop_reader.open(chapter)
+    assert page.locator(".cell_output img").count() >= 5
+    assert page.locator("table.result").count() == 1
+    assert "glue:text" not in page.inner_text("main")
+    # Solutions are there, and shut until asked for.
+    solutions = page.locator("details, .toggle.admonition, .admonition.solution")
+    assert solutions.count() >= 3
+
+
+def test_mathematics_is_set(desktop_reader):
+    page = desktop_reader.open("notebooks/01_dataset.html")
+    page.wait_for_selector("mjx-container mjx-math")
+
+
+def test_the_results_page_shows_every_result(desktop_reader):
+    page = desktop_reader.open("book/results.html")
+    text = page.inner_text("main")
+    results = collect(ROOT / "notebooks")
+    assert results
+    for result in results:
+        assert f"{result.value:.4f}" in text
+        assert str(result.interval) in text
+    for link in page.eval_on_selector_all("main table a", "links => links.map(a => a.href)"):
+        assert desktop_reader.page.request.get(link).ok
+
+
+def test_search_finds_a_word(reader):
+    page = reader.open("search.html?q=Wilson")
+    page.wait_for_selector("#search-results li a")
+    assert page.locator("#search-results li a").count() >= 2
+
+
+def test_the_menu_leads_to_a_chapter(reader):
+    page = reader.open("book/index.html")
+    if page.viewport_size["width"] < 768:
+        page.locator("button.primary-toggle, label.primary-toggle").first.click()
+    link = page.locator(".bd-sidebar-primary nav a", has_text="Keras with TFDS").first
+    link.wait_for(state="visible")
+    link.click()
+    page.wait_for_url("**/02_keras_tfds.html")
+    assert reader.complaints == []
+
+
+def test_the_theme_can_be_switched_and_stays(reader):
+    page = reader.open("notebooks/02_keras_tfds.html")
+    seen = set()
+    for _ in range(3):
+        page.locator("button.theme-switch-button:visible").first.click()
+        seen.add(page.evaluate("document.documentElement.dataset.theme"))
+    assert seen == {"light", "dark"}
+    mode = page.evaluate("document.documentElement.dataset.mode")
+    page.reload(wait_until="networkidle")
+    assert page.evaluate("document.documentElement.dataset.mode") == mode
+
+
+def test_code_can_be_copied(desktop_reader):
+    page = desktop_reader.open("notebooks/01_dataset.html")
+    assert page.locator("button.copybtn").count() > 20
+
+
+def test_a_chapter_can_be_downloaded(desktop_reader):
+    page = desktop_reader.open("notebooks/01_dataset.html")
+    link = page.locator("a.btn-download-source-button").first.get_attribute("href")
+    response = page.request.get(f"{desktop_reader.site}/notebooks/{link}")
+    assert json.loads(response.text())["cells"]

@@ -1,0 +1,53 @@
+"""No figure without a text; figures as a page can show them."""
+
+import io
+
+import numpy as np
+import PIL.Image
+import pytest
+
+from mnistlib import MnistError, figures
+
+
+@pytest.fixture
+def shown(monkeypatch):
+    images = []
+    monkeypatch.setattr(figures, "display", images.append)
+    return images
+
+
+@pytest.mark.parametrize("alt", ["", "accuracy", "a plot of accuracy"])
+def test_a_figure_without_a_text_is_refused(shown, alt):
+    figure, _ = figures.subplots()
+    with pytest.raises(MnistError, match="what the figure shows"):
+        figures.show(figure, alt=alt)
+    assert not shown
+    assert not figures.plt.fignum_exists(figure.number)
+
+
+def test_a_figure_carries_its_text_and_twice_its_pixels(shown):
+    figure, axis = figures.subplots(height=2.0)
+    axis.plot([1, 2])
+    figures.show(figure, alt="A straight line that rises to the right.")
+    [image] = shown
+    _, metadata = image._repr_png_()
+    assert metadata["alt"] == "A straight line that rises to the right."
+    with PIL.Image.open(io.BytesIO(image.data)) as picture:
+        assert picture.width == 2 * metadata["width"]
+        assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
+
+
+def test_the_same_figure_gives_the_same_bytes(shown):
+    for _ in range(2):
+        figure, axes = figures.subplots(1, 2)
+        figures.draw_digits(axes, np.eye(28)[None])
+        figures.show(figure, alt="The same diagonal line, drawn twice over.")
+    assert shown[0].data == shown[1].data
+
+
+def test_digits_without_an_image_leave_blank_axes():
+    figure, axes = figures.subplots(1, 3)
+    figures.draw_digits(axes, np.zeros((2, 28, 28, 1)), [7, 8])
+    assert [len(axis.images) for axis in axes] == [1, 1, 0]
+    assert [axis.get_title() for axis in axes] == ["7", "8", ""]
+    figures.plt.close(figure)

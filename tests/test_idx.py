@@ -1,0 +1,119 @@
+"""IDX files: round trips, and every way in which a file can be wrong."""
+
+import gzip
+import struct
+
+import numpy as np
+import pytest
+
+from mnistlib import FileFormatError
+from mnistlib.data import idx, read_idx, write_idx
+
+HEADER = struct.pack(">HBBII", 0, 0x08, 2, 3, 4)
+VALUES = bytes(range(12))
+GOOD = HEADER + VALUES
+
+
+@pytest.mark.parametrize("name", ["plain", "packed.gz"])
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "float32", "float64"])
+@pytest.mark.parametrize("shape", [(5,), (3, 4), (2, 3, 4), (0, 28, 28), (1, 0)])
+def test_round_trip(tmp_path, name, dtype, shape):
+    array = np.random.default_rng(0).integers(-128, 128, shape).astype(dtype)
+    write_idx(tmp_path / name, array)
+    read = read_idx(tmp_path / name)
+    assert read.dtype == array.dtype
+    assert read.flags.writeable
+    np.testing.assert_array_equal(read, array)
+
+
+def test_layout_is_that_of_the_format(tmp_path):
+    write_idx(tmp_path / "file", np.arange(12, dtype=np.uint8).reshape(3, 4))
+    assert (tmp_path / "file").read_bytes() == GOOD
+
+
+def test_values_are_big_endian(tmp_path):
+    write_idx(tmp_path / "file", np.array([1], dtype=np.int32))
+    assert (tmp_path / "file").read_bytes()[-4:] == b"\0\0\0\x01"
+
+
+def test_the_same_array_gives_the_same_bytes(tmp_path):
+    for name in ("a.gz", "b.gz"):
+        write_idx(tmp_path / name, np.arange(9, dtype=np.uint8))
+    assert (tmp_path / "a.gz").read_bytes() == (tmp_path / "b.gz").read_bytes()
+
+
+def flip(content: bytes, position: int) -> bytes:
+    return content[:position] + bytes([content[position] ^ 0xFF]) + content[position + 1 :]
+
+
+PACKED = gzip.compress(GOOD, mtime=0)
+TERABYTES = struct.pack(">HBBII", 0, 0x08, 2, 2**31, 2**10)
+
+WRONG = {
+    "empty": (b"", "inside its header"),
+    "magic": (b"\x01\0" + GOOD[2:], "expected 0000"),
+    "type code": (b"\0\0\x07\x02" + GOOD[4:], "0x07"),
+    "no dimensions": (b"\0\0\x08\0" + VALUES, "no dimensions"),
+    "cut in the magic": (GOOD[:3], "inside its header"),
+    "cut in the shape": (GOOD[:9], "inside its header"),
+    "cut in the values": (GOOD[:-1], "ends after 11 of the 12 bytes"),
+    "no values": (HEADER, "truncated"),
+    "trailing bytes": (GOOD + b"\0", "left over"),
+    "terabytes": (TERABYTES + VALUES, "2,199,023,255,552 bytes"),
+    "gzip, terabytes": (gzip.compress(TERABYTES + VALUES), "2,199,023,255,552 bytes"),
+    "gzip, cut in the values": (gzip.compress(GOOD[:-1]), "ends after 11 of the 12 bytes"),
+    "gzip, trailing bytes inside": (gzip.compress(GOOD + b"\0"), "left over"),
+    "gzip, trailing bytes outside": (PACKED + b"\0", "left over"),
+    "gzip, a second stream": (PACKED + PACKED, "left over"),
+    "gzip, cut in the stream": (PACKED[: len(PACKED) // 2], "header"),
+    "gzip, cut in the checksum": (PACKED[:-4], "ends too early"),
+    "gzip, broken header": (flip(PACKED, 2), "gzip stream is damaged"),
+    "gzip, broken checksum": (flip(PACKED, len(PACKED) - 5), "gzip stream is damaged"),
+    "gzip, nothing inside": (gzip.compress(b""), "inside its header"),
+}
+
+
+@pytest.mark.parametrize("name", WRONG)
+def test_a_wrong_file_is_refused_by_name(tmp_path, name):
+    content, expected = WRONG[name]
+    path = tmp_path / "some-file"
+    path.write_bytes(content)
+    with pytest.raises(FileFormatError, match="some-file") as caught:
+        read_idx(path)
+    assert expected in str(caught.value)
+
+
+def test_every_cut_of_a_gzipped_file_is_refused(tmp_path):
+    for length in range(2, len(PACKED)):
+        (tmp_path / "cut").write_bytes(PACKED[:length])
+        with pytest.raises(FileFormatError):
+            read_idx(tmp_path / "cut")
+
+
+def test_nothing_is_allocated_for_a_header_that_lies(tmp_path, monkeypatch):
+    (tmp_path / "liar.gz").write_bytes(gzip.compress(TERABYTES + VALUES))
+    monkeypatch.setattr(idx.np, "empty", lambda *_: pytest.fail("memory was allocated"))
+    with pytest.raises(FileFormatError):
+        read_idx(tmp_path / "liar.gz")
+
+
+def test_a_well_packed_file_is_read(tmp_path):
+    # Zeros pack nearly as well as deflate can: the bound must not refuse them.
+    zeros = np.zeros((1_000, 1_000), np.uint8)
+    write_idx(tmp_path / "zeros.gz", zeros)
+    np.testing.assert_array_equal(read_idx(tmp_path / "zeros.gz"), zeros)
+
+
+@pytest.mark.parametrize("path", ["nowhere", "."])
+def test_an_unreadable_file_is_named(tmp_path, path):
+    with pytest.raises(FileFormatError, match="can't be read"):
+        read_idx(tmp_path / path)
+
+
+@pytest.mark.parametrize(
+    "array", [np.zeros(3, complex), np.zeros(3, bool), np.zeros(3, np.uint16), np.uint8(3)]
+)
+def test_what_idx_cannot_hold_is_refused_and_leaves_no_file(tmp_path, array):
+    with pytest.raises(FileFormatError, match="can't hold"):
+        write_idx(tmp_path / "file", array)
+    assert not list(tmp_path.iterdir())

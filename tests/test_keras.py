@@ -1,0 +1,96 @@
+"""Pipelines and networks against NumPy, values and gradients."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from mnistlib.keras_models import compile_classifier, mlp
+from mnistlib.pipelines import evaluation_pipeline, scale, training_pipeline
+
+SIZE = 300
+
+
+@pytest.fixture
+def examples():
+    rng = np.random.default_rng(0)
+    return rng.integers(0, 256, (SIZE, 28, 28, 1)).astype(np.uint8), np.arange(SIZE)
+
+
+@pytest.fixture
+def dataset(examples):
+    return tf.data.Dataset.from_tensor_slices(examples)
+
+
+def epoch(pipeline):
+    images, labels = zip(*pipeline.as_numpy_iterator(), strict=True)
+    return np.concatenate(images), np.concatenate(labels)
+
+
+def test_scaled_pixels_are_those_of_numpy(examples):
+    image, label = scale(examples[0], 3)
+    assert label == 3
+    np.testing.assert_array_equal(image, examples[0].astype(np.float32) / np.float32(255))
+
+
+def test_evaluation_keeps_the_order_and_every_example(dataset, examples):
+    pipeline = evaluation_pipeline(dataset, batch_size=128)
+    assert len(pipeline) == 3
+    for _ in range(2):
+        images, labels = epoch(pipeline)
+        np.testing.assert_array_equal(labels, examples[1])
+        np.testing.assert_array_equal(images, scale(*examples)[0])
+
+
+def test_training_deals_every_example_once_in_a_new_order(dataset, examples):
+    tf.random.set_seed(0)
+    pipeline = training_pipeline(dataset, SIZE, batch_size=128)
+    (images, first), (_, second) = epoch(pipeline), epoch(pipeline)
+    assert sorted(first) == sorted(second) == list(range(SIZE))
+    assert not np.array_equal(first, second)
+    np.testing.assert_array_equal(images, scale(examples[0][first], None)[0])
+
+
+def test_the_network_is_what_numpy_computes(examples):
+    model = mlp()
+    weights = [weight.numpy() for weight in model.weights]
+    w1, b1, w2, b2 = weights
+    images = scale(examples[0][:5], None)[0].numpy()
+    hidden = np.maximum(images.reshape(5, -1) @ w1 + b1, 0)
+    np.testing.assert_allclose(model(images), hidden @ w2 + b2, rtol=1e-4, atol=1e-5)
+
+
+def test_the_gradient_is_what_finite_differences_give(examples):
+    model = compile_classifier(mlp())
+    images = scale(examples[0][:20], None)[0]
+    labels = examples[1][:20] % 10
+    # The last layer's bias: the loss is smooth in it.
+    bias = model.weights[3]
+    start = bias.numpy()
+
+    def loss(values):
+        bias.assign(values)
+        return model.loss(labels, model(images))
+
+    with tf.GradientTape() as tape:
+        value = loss(start)
+    gradient = tape.gradient(value, bias.value)
+    step = 1e-2
+    differences = [
+        (loss(start + step * unit) - loss(start - step * unit)) / (2 * step)
+        for unit in np.eye(10, dtype=np.float32)
+    ]
+    np.testing.assert_allclose(gradient, differences, atol=1e-3)
+
+
+def test_the_loss_takes_logits_and_integer_labels():
+    loss = compile_classifier(mlp()).loss
+    logits = np.array([[2.0, 1.0, 0.0]], np.float32)
+    expected = -np.log(np.exp(2.0) / np.exp(logits).sum())
+    assert float(loss(np.array([0]), logits)) == pytest.approx(expected, rel=1e-5)
+
+
+def test_the_learning_rate_is_used():
+    optimizer = compile_classifier(mlp(), learning_rate=0.5).optimizer
+    assert isinstance(optimizer, keras.optimizers.Adam)
+    assert float(optimizer.learning_rate) == 0.5

@@ -1,0 +1,157 @@
+"""The chapters as documents: what a reader, a learner and git get to see."""
+
+import ast
+import inspect
+import re
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from mnistlib import keras_models, pipelines
+from mnistlib.results import collect
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
+MAX_BYTES = 500_000
+MAX_LINES = 20
+MACHINE_PATH = re.compile(r"(?<![\w.])/(?:tmp|root|home|Users|usr|var|opt|work|mnt)/[\w.-]")
+
+# What a chapter teaches and the library keeps for later chapters.
+TAUGHT = {
+    "02_keras_tfds": [
+        pipelines.scale,
+        pipelines.training_pipeline,
+        pipelines.evaluation_pipeline,
+        keras_models.mlp,
+        keras_models.compile_classifier,
+    ],
+}
+
+
+@pytest.fixture(params=CHAPTERS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture
+def notebook(path):
+    return nbformat.read(path, as_version=4)
+
+
+@pytest.fixture
+def code_cells(notebook):
+    return [cell for cell in notebook.cells if cell.cell_type == "code"]
+
+
+def tags(cell):
+    return cell.metadata.get("tags", [])
+
+
+def test_there_are_chapters():
+    assert CHAPTERS
+
+
+def test_it_is_a_valid_notebook_of_modest_size(path, notebook):
+    nbformat.validate(notebook)
+    assert path.stat().st_size < MAX_BYTES
+
+
+def test_every_code_cell_was_run_in_order(code_cells):
+    assert [cell.execution_count for cell in code_cells] == list(range(1, len(code_cells) + 1))
+
+
+def test_no_cell_ended_in_an_unexpected_error_or_holds_stderr(code_cells):
+    for cell in code_cells:
+        for output in cell.outputs:
+            assert output.get("name") != "stderr", cell.source
+            if output.output_type == "error":
+                assert "raises-exception" in tags(cell), cell.source
+
+
+def test_no_machine_shows(path):
+    assert not MACHINE_PATH.findall(path.read_text(encoding="utf-8"))
+
+
+def test_every_figure_says_what_it_shows(code_cells):
+    for cell in code_cells:
+        for output in cell.outputs:
+            if "image/png" in output.get("data", {}):
+                alt = output.metadata.get("image/png", {}).get("alt", "")
+                assert len(alt.split()) >= 5, cell.source
+
+
+def test_cells_fit_a_screen(code_cells):
+    for cell in code_cells:
+        assert len(cell.source.splitlines()) <= MAX_LINES, cell.source
+
+
+def test_a_sentence_stands_before_each_cell(notebook):
+    """Two code cells may follow each other when the first only defines."""
+    previous = None
+    for cell in notebook.cells:
+        if cell.cell_type == "code" and previous is not None and previous.cell_type == "code":
+            assert not previous.outputs or "glue" in cell.source, cell.source
+        previous = cell
+
+
+def test_it_has_the_parts_of_a_chapter(notebook):
+    text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
+    for part in ("# ", "## Setup", "## The result", "## Exercises", "## Summary", "## References"):
+        assert re.search(rf"^{part}", text, re.MULTILINE), part
+    exercises = re.findall(r"^:label: (\S+)", text, re.MULTILINE)
+    assert len(exercises) >= 3
+    assert re.findall(r"solution-start\} (\S+)", text) == exercises
+    assert text.count(":class: dropdown") == len(exercises)
+
+
+def test_there_is_one_setup_cell_that_pins_nothing(code_cells):
+    installing = [cell for cell in code_cells if "%pip" in cell.source]
+    assert installing == code_cells[:1]
+    assert 'find_spec("mnistlib") is None' in installing[0].source
+    assert "mnist-book @ git+https://github.com/" in installing[0].source
+    assert "==" not in installing[0].source
+
+
+def test_it_asserts_its_result(path, code_cells):
+    chapters = [result.chapter for result in collect(path.parent)]
+    assert path.stem in chapters
+    assert any("assert" in cell.source for cell in code_cells)
+
+
+def without_decoration(tree):
+    """Drop docstrings and annotations, in which a chapter may be briefer."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef):
+            node.returns = None
+            for argument in node.args.args:
+                argument.annotation = None
+            if ast.get_docstring(node) is not None:
+                node.body = node.body[1:]
+    return ast.dump(tree)
+
+
+def definitions(code_cells):
+    """Return the functions that a chapter defines, by name."""
+    found = {}
+    for cell in code_cells:
+        source = "\n".join(line for line in cell.source.splitlines() if "%pip" not in line)
+        try:
+            tree = ast.parse(source)
+        except SyntaxError:  # the setup cell, whose body was a magic
+            continue
+        found |= {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+    return found
+
+
+@pytest.mark.parametrize(
+    ("chapter", "function"),
+    [(chapter, function) for chapter, taught in TAUGHT.items() for function in taught],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_the_library_does_what_the_chapter_teaches(chapter, function):
+    notebook = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4)
+    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
+    [in_library] = ast.parse(inspect.getsource(function)).body
+    in_chapter = definitions(cells)[function.__name__]
+    assert without_decoration(in_chapter) == without_decoration(in_library)

@@ -1,0 +1,90 @@
+"""Intervals against SciPy's, and results there and back through a notebook."""
+
+import json
+
+import nbformat
+import numpy as np
+import pytest
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
+from myst_nb.ext.glue import extract_glue_data_cell
+from scipy.stats import binomtest
+
+from mnistlib import FileFormatError, MnistError
+from mnistlib.results import MIME_TYPE, Result, collect, current_versions, glue, wilson_interval
+
+
+@pytest.mark.parametrize("successes", [0, 1, 9_739, 9_999, 10_000])
+@pytest.mark.parametrize("confidence", [0.5, 0.95, 0.999])
+def test_the_interval_is_scipys(successes, confidence):
+    expected = binomtest(successes, 10_000).proportion_ci(confidence, method="wilson")
+    assert wilson_interval(successes, 10_000, confidence) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize("arguments", [(-1, 10), (11, 10), (0, 0), (5, 10, 0), (5, 10, 1)])
+def test_counts_that_make_no_sense_are_refused(arguments):
+    with pytest.raises(MnistError, match="no interval"):
+        wilson_interval(*arguments)
+
+
+@pytest.fixture
+def result():
+    return Result(
+        chapter="02_some",
+        label="A <network>",
+        metric="test accuracy",
+        value=0.9739,
+        interval=wilson_interval(9_739, 10_000),
+        data="MNIST",
+        seconds=12.3,
+        parameters={"epochs": 6},
+        printed=0.9,
+    )
+
+
+def notebook_with(*results):
+    cell = nbformat.v4.new_code_cell("result", execution_count=1)
+    for result in results:
+        bundle = json.loads(json.dumps(result._repr_mimebundle_()))
+        cell.outputs.append(nbformat.v4.new_output("display_data", bundle))
+    return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("text"), cell])
+
+
+def test_a_result_survives_a_notebook(tmp_path, result):
+    nbformat.write(notebook_with(result, result), tmp_path / "02_some.ipynb")
+    nbformat.write(notebook_with(), tmp_path / "01_none.ipynb")
+    assert collect(tmp_path) == [result, result]
+
+
+def test_the_table_shows_the_interval_and_escapes_html(result):
+    html = result._repr_mimebundle_()["text/html"]
+    assert "0.9739 (95% interval 0.9706 to 0.9768)" in html
+    assert "A &lt;network&gt;" in html
+    assert "epochs 6" in html
+    assert "0.9000" in html
+
+
+@pytest.mark.parametrize("damage", ["not json", '{"cells": [{"outputs": 3}]}', "stored"])
+def test_a_damaged_notebook_is_named(tmp_path, result, damage):
+    if damage == "stored":
+        notebook = notebook_with(result)
+        del notebook.cells[1].outputs[0].data[MIME_TYPE]["value"]
+        damage = nbformat.writes(notebook)
+    (tmp_path / "03_bad.ipynb").write_text(damage)
+    with pytest.raises(FileFormatError, match=r"03_bad\.ipynb.*make notebooks"):
+        collect(tmp_path)
+
+
+def test_versions_are_of_what_is_imported():
+    assert current_versions()["numpy"] == np.__version__
+
+
+def test_glue_writes_what_myst_nb_reads():
+    InteractiveShell.instance()
+    with capture_output(stdout=False, stderr=False) as captured:
+        glue("accuracy", 0.5)
+    [shown] = captured.outputs
+    output = nbformat.v4.new_output("display_data", shown.data, metadata=shown.metadata)
+    cell = nbformat.v4.new_code_cell("glue", outputs=[output])
+    [(name, found)] = extract_glue_data_cell(cell)
+    assert (name, found["data"]["text/plain"]) == ("accuracy", "0.5")

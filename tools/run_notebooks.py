@@ -1,0 +1,155 @@
+"""Execute the chapters and rewrite their stored outputs.
+
+    python tools/run_notebooks.py [notebook ...]
+
+Every chapter runs in a kernel of its own. Its outputs are brought into a form
+that doesn't change from run to run, and written only if all chapters that were
+asked for ran to their ends. A chapter whose outputs differ from the stored ones
+in nothing but timings is left as it is.
+"""
+
+from __future__ import annotations
+
+import argparse
+import configparser
+import os
+import re
+import sys
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
+from nbformat import NotebookNode
+
+from mnistlib.files import atomic_write
+from mnistlib.results import MIME_TYPE
+
+ROOT = Path(__file__).resolve().parent.parent
+SANITIZE_FILE = ROOT / "tests" / "nbval_sanitize.cfg"
+CELL_TIMEOUT = 300  # seconds
+IGNORE_TAG = "nbval-ignore-output"
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("notebooks", nargs="*", type=Path, help="chapters; all if none is named")
+    parser.add_argument("--jobs", type=int, default=max(1, (os.cpu_count() or 1) // 2))
+    options = parser.parse_args(arguments)
+    paths = options.notebooks or sorted((ROOT / "notebooks").glob("*.ipynb"))
+    if missing := [str(path) for path in paths if not path.is_file()]:
+        print(f"no such notebook: {', '.join(missing)}", file=sys.stderr)
+        return 1
+
+    executed, failed = {}, False
+    with ThreadPoolExecutor(options.jobs) as pool:
+        futures = {pool.submit(execute, path): path for path in paths}
+        for future in as_completed(futures):
+            path = futures[future]
+            try:
+                executed[path] = future.result()
+                print(f"{path.name}: ran")
+            except (CellExecutionError, CellTimeoutError, DeadKernelError) as error:
+                failed = True
+                print(f"{path.name}: {error}", file=sys.stderr)
+    if failed:
+        print("nothing was written, because a chapter failed", file=sys.stderr)
+        return 1
+    for path, notebook in sorted(executed.items()):
+        changed = update(path, notebook)
+        print(f"{path.name}: {'written' if changed else 'unchanged'}")
+    return 0
+
+
+def execute(path: Path) -> NotebookNode:
+    """Run a chapter in a new kernel and return it with normalised outputs."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook, timeout=CELL_TIMEOUT, resources={"metadata": {"path": str(path.parent)}}
+    )
+    client.execute()
+    return normalize(notebook)
+
+
+def normalize(notebook: NotebookNode) -> NotebookNode:
+    """Remove from a notebook what changes from run to run or from machine to machine."""
+    notebook.metadata = {
+        "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+        "language_info": {"name": "python"},
+    }
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":
+            cell.outputs = merge_streams(
+                output
+                for output in cell.outputs
+                if not (output.output_type == "stream" and output.name == "stderr")
+            )
+    return notebook
+
+
+def merge_streams(outputs: object) -> list[NotebookNode]:
+    """Join neighbouring pieces of a stream, as a terminal would show them."""
+    merged: list[NotebookNode] = []
+    for output in outputs:
+        previous = merged[-1] if merged else None
+        if output.output_type == "stream" and previous and previous.output_type == "stream":
+            previous.text += output.text
+        else:
+            merged.append(output)
+    for output in merged:
+        if output.output_type == "stream":
+            output.text = as_terminal(output.text)
+    return merged
+
+
+def as_terminal(text: str) -> str:
+    r"""Apply backspaces and carriage returns.
+
+    >>> as_terminal("1/9\b\b\b9/9\rdone\n")
+    'done\n'
+    """
+    while "\b" in text:
+        text = re.sub(r"[^\x08\n]\x08|^\x08+", "", text, flags=re.MULTILINE)
+    return re.sub(r"[^\n]*\r(?!\n)", "", text)
+
+
+def update(path: Path, notebook: NotebookNode) -> bool:
+    """Write a chapter if it differs from the stored one in more than timings."""
+    stored = nbformat.read(path, as_version=4)
+    if without_timings(stored) == without_timings(notebook):
+        return False
+    with atomic_write(path) as file:
+        file.write((nbformat.writes(notebook, indent=1) + "\n").encode())
+    return True
+
+
+def without_timings(notebook: NotebookNode) -> str:
+    """Return a notebook as text in which no number depends on the clock."""
+    notebook = nbformat.from_dict(notebook)
+    for cell in notebook.cells:
+        if IGNORE_TAG in cell.metadata.get("tags", []):
+            cell.outputs = []
+        for output in cell.get("outputs", []):
+            if result := output.get("data", {}).get(MIME_TYPE):
+                result["seconds"] = 0.0
+    text = nbformat.writes(notebook)
+    for pattern, replacement in timing_rules():
+        text = pattern.sub(replacement, text)
+    return text
+
+
+def timing_rules() -> list[tuple[re.Pattern[str], str]]:
+    """Read the rules for timings from the file that nbval reads, too."""
+    rules = configparser.RawConfigParser()
+    rules.read(SANITIZE_FILE)
+    return [
+        (re.compile(rules[name]["regex"]), rules[name]["replace"])
+        for name in rules.sections()
+        if name.startswith("time")
+    ]
+
+
+if __name__ == "__main__":
+    sys.exit(main())
