@@ -91,7 +91,7 @@ def test_a_sentence_stands_before_each_cell(notebook):
     previous = None
     for cell in notebook.cells:
         if cell.cell_type == "code" and previous is not None and previous.cell_type == "code":
-            assert not previous.outputs or "glue" in cell.source, cell.source
+            assert not previous.outputs or "remove-cell" in tags(cell), cell.source
         previous = cell
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from docutils import nodes
 from docutils.parsers.rst import directives
@@ -105,20 +106,32 @@ def set_repository(app: Sphinx, config: Config) -> None:
 
 
 def set_base_url(app: Sphinx, config: Config) -> None:
-    """Write absolute addresses, for social cards and the sitemap."""
-    base_url = os.environ["BOOK_BASE_URL"].rstrip("/") + "/"
+    """Write absolute addresses, for the 404 page, social cards and the sitemap."""
+    base_url = os.environ.get("BOOK_BASE_URL", "").rstrip("/") + "/"
+    # The server shows this page under any address, so its links can't be relative.
+    config.notfound_urls_prefix = urlsplit(base_url).path
+    if base_url == "/":
+        return
+    for extension in ("sphinx_sitemap", "sphinxext.opengraph"):
+        app.setup_extension(extension)
     config.html_baseurl = config.ogp_site_url = base_url
     config.ogp_social_cards = {"enable": False}
     config.sitemap_url_scheme = "{link}"
+
+
+def drop_thebe(app: Sphinx) -> None:
+    """Undo sphinx_thebe, which Jupyter Book always loads: its script is on another host."""
+    for listeners in app.events.listeners.values():
+        listeners[:] = [each for each in listeners if each.handler.__module__ != "sphinx_thebe"]
+    files = app.registry.css_files
+    files[:] = [(name, options) for name, options in files if name != "sphinx-thebe.css"]
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("results", ResultsDirective)
     # Before the extensions that read these settings.
     app.connect("config-inited", set_repository, priority=1)
-    if os.environ.get("BOOK_BASE_URL"):
-        app.connect("config-inited", set_base_url, priority=1)
-        app.setup_extension("sphinx_sitemap")
-        app.setup_extension("sphinxext.opengraph")
+    app.connect("config-inited", set_base_url, priority=1)
     keep_alt_text()
+    drop_thebe(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -133,7 +133,7 @@ class Result:
         if self.printed is not None:
             rows["The source printed"] = f"{self.printed:.4f}"
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
-        rows["Run on"] = f"{self.data}, {self.device}, {self.seconds:.0f} s, {versions}"
+        rows["Run on"] = f"{self.data}, {self.device}, {self.seconds:.1f} s, {versions}"
         return {name: text for name, text in rows.items() if text}
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
@@ -188,13 +188,13 @@ def current_device() -> str:
     Returns
     -------
     str
-        The first GPU's name, or ``"CPU, N cores"`` if there is none.
+        The first GPU's name, or ``"CPU with N cores"`` if there is none.
     """
     if (tf := sys.modules.get("tensorflow")) and (gpus := tf.config.list_physical_devices("GPU")):
         return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
     if (jax := sys.modules.get("jax")) and jax.default_backend() != "cpu":
         return jax.devices()[0].device_kind
-    return f"CPU, {os.cpu_count()} cores"
+    return f"CPU with {os.cpu_count()} cores"
 
 
 def current_versions() -> dict[str, str]:

@@ -5,13 +5,11 @@ import os
 import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import pytest
 from playwright.sync_api import sync_playwright
+from site_files import SITE, pages
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-SITE = ROOT / "_build" / "html"
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -29,11 +27,6 @@ BROWSER_OPTIONS = [
 def skip_or_fail(reason):
     """Nothing may be skipped where the checks count."""
     (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
-
-
-def pages():
-    """Return the address of every page, relative to the site's root."""
-    return sorted(str(path.relative_to(SITE)) for path in SITE.rglob("*.html"))
 
 
 def pytest_generate_tests(metafunc):

@@ -4,7 +4,7 @@ import json
 import re
 
 import pytest
-from conftest import ROOT, SITE, pages
+from site_files import ROOT, SITE, pages
 
 from mnistlib.results import collect
 
@@ -46,7 +46,7 @@ def test_no_page_names_a_script_or_style_of_another_host(page_path):
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_a_chapter_shows_its_outputs(desktop_reader, chapter):
     page = desktop_reader.open(chapter)
-    assert page.locator(".cell_output img").count() >= 5
+    assert page.locator(".cell_output img").count() >= 3
     assert page.locator("table.result").count() == 1
     assert "glue:text" not in page.inner_text("main")
     # Solutions are there, and shut until asked for.

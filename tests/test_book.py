@@ -1,0 +1,92 @@
+"""The site with a repository and an address, as it will be published."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import pytest
+
+from mnistlib.results import MIME_TYPE
+
+ROOT = Path(__file__).resolve().parent.parent
+CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
+
+
+def build(folder, **environment):
+    """Build a copy of the book, with warnings as errors; return where its pages are."""
+    for name in ("book", "notebooks"):
+        shutil.copytree(ROOT / name, folder / name)
+    for name in ("_config.yml", "_toc.yml"):
+        shutil.copy(ROOT / name, folder / name)
+    # One result on other digits, which the Results page must not show.
+    path = folder / "notebooks" / f"{CHAPTERS[0]}.ipynb"
+    path.write_text(path.read_text().replace('"data": "MNIST"', '"data": "other digits"'))
+    names = ("BOOK_REPOSITORY", "BOOK_BASE_URL", "GITHUB_REPOSITORY")
+    inherited = {name: value for name, value in os.environ.items() if name not in names}
+    finished = subprocess.run(
+        [sys.executable, "-m", "jupyter_book", "build", ".", "-W", "--keep-going", "-n", "-q"],
+        cwd=folder,
+        env={**inherited, **environment},
+        capture_output=True,
+        text=True,
+    )
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+    return folder / "_build" / "html"
+
+
+@pytest.fixture(scope="module")
+def published(tmp_path_factory):
+    return build(
+        tmp_path_factory.mktemp("published"),
+        BOOK_REPOSITORY="some-one/some-book",
+        BOOK_BASE_URL="https://example.org/mnist",
+    )
+
+
+@pytest.fixture(scope="module")
+def private(tmp_path_factory):
+    return build(tmp_path_factory.mktemp("private"))
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_the_buttons_point_at_the_chapter(published, chapter):
+    html = (published / "notebooks" / f"{chapter}.html").read_text()
+    colab = "https://colab.research.google.com/github/some-one/some-book/blob/main/"
+    assert f"{colab}notebooks/{chapter}.ipynb" in html
+    assert 'href="https://github.com/some-one/some-book"' in html
+    assert "btn-fullscreen-button" in html
+    assert "btn-download-source-button" in html
+
+
+def test_a_published_page_has_its_address(published):
+    html = (published / "book" / "results.html").read_text()
+    assert '<meta property="og:url" content="https://example.org/mnist/book/results.html"' in html
+    assert "https://example.org/mnist/book/results.html" in (published / "sitemap.xml").read_text()
+    assert 'href="/mnist/_static/' in (published / "404.html").read_text()
+
+
+@pytest.mark.parametrize("chapter", CHAPTERS)
+def test_without_a_repository_no_button_leads_nowhere(private, chapter):
+    html = (private / "notebooks" / f"{chapter}.html").read_text()
+    assert "colab.research" not in html
+    assert 'href="https://github.com/OWNER/REPOSITORY' not in html
+    assert "btn-download-source-button" in html
+
+
+def test_the_results_page_shows_real_mnist_alone(private):
+    html = (private / "book" / "results.html").read_text()
+    results = html.split("<article")[1].split("</article")[0]
+    assert f"notebooks/{CHAPTERS[0]}.html" not in results
+    assert f"notebooks/{CHAPTERS[1]}.html" in results
+
+
+def test_the_results_page_says_what_the_chapter_stored(private):
+    notebook = nbformat.read(ROOT / "notebooks" / f"{CHAPTERS[1]}.ipynb", as_version=4)
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    [stored] = [o.data[MIME_TYPE] for o in outputs if MIME_TYPE in o.get("data", {})]
+    html = (private / "book" / "results.html").read_text()
+    assert f"{stored['value']:.4f}" in html
+    assert stored["label"] in html
