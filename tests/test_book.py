@@ -27,7 +27,15 @@ def build(folder, **environment):
     names = ("BOOK_REPOSITORY", "BOOK_BASE_URL", "GITHUB_REPOSITORY")
     inherited = {name: value for name, value in os.environ.items() if name not in names}
     finished = subprocess.run(
-        [sys.executable, "-m", "jupyter_book", "build", ".", "-W", "--keep-going", "-n", "-q"],
+        [
+            Path(sys.executable).with_name("jupyter-book"),
+            "build",
+            ".",
+            "-W",
+            "--keep-going",
+            "-n",
+            "-q",
+        ],
         cwd=folder,
         env={**inherited, **environment},
         capture_output=True,

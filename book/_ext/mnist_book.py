@@ -17,12 +17,9 @@ from docutils.parsers.rst import directives
 from myst_nb.core.render import NbElementRenderer
 from sphinx.application import Sphinx
 from sphinx.config import Config
-from sphinx.util import logging
 from sphinx.util.docutils import SphinxDirective
 
 from mnistlib.results import Result, collect
-
-logger = logging.getLogger(__name__)
 
 UNKNOWN_REPOSITORY = "OWNER/REPOSITORY"
 
@@ -99,7 +96,8 @@ def set_repository(app: Sphinx, config: Config) -> None:
     if name:
         options["repository_url"] = f"https://github.com/{name}"
     elif options.get("repository_url", "").endswith(UNKNOWN_REPOSITORY):
-        logger.info("no repository set: no Colab and repository buttons (make repository REPO=...)")
+        # Not the logger: Sphinx is quiet here, and this is no warning.
+        print("No Colab button: the book's repository isn't set (make repository REPO=owner/name).")
         for option in ("use_repository_button", "use_issues_button"):
             options[option] = False
         options["launch_buttons"] = {}
