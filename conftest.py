@@ -8,13 +8,13 @@ from mnistlib.results import MIME_TYPE
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Say once, in one line, what to do when there are no digits to test with."""
+    """Say once what to do when the environment asks for digits that aren't there."""
     if hasattr(session.config, "workerinput"):
         return
     try:
         locate()
     except MnistError as error:
-        pytest.exit(f"the tests need MNIST. {error}", returncode=1)
+        pytest.exit(f"no digits to test with: {error}", returncode=1)
 
 
 @pytest.hookimpl(wrapper=True)

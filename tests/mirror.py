@@ -15,6 +15,15 @@ import numpy as np
 from mnistlib.data import write_idx
 from mnistlib.data.official import OFFICIAL_FILES, OfficialFile
 
+QUICK = (1.0, 1.0)  # seconds to wait for a connection and for data
+
+
+def write(folder, contents):
+    """Write files, given as bytes by name, into a folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, content in contents.items():
+        (folder / name).write_bytes(content)
+
 
 def small_files(folder):
     """Write stand-ins for the official files; return their bytes and their records."""
@@ -72,6 +81,10 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.flush()
             time.sleep(30)
         self.wfile.write(content)
+
+    def do_HEAD(self):
+        self.send_response(200)
+        self.end_headers()
 
     def log_message(self, *_):
         pass

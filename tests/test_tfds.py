@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from mnistlib import MnistError
 from mnistlib.data import load, locate, prepare_tfds
 
 
@@ -30,6 +31,25 @@ def test_the_examples_are_those_of_the_files(split):
     assert sorted_examples(images, labels) == sorted_examples(*getattr(load(), split))
 
 
+def test_the_name_says_which_digits_they_are():
+    name = {"MNIST": "mnist", "offline digits": "offline_digits"}[locate().name]
+    digits = prepare_tfds()
+    assert digits.name == name
+    info = tfds.builder(digits.name, data_dir=digits.data_dir).info
+    assert info.features["image"].shape == (28, 28, 1)
+    assert info.features["label"].num_classes == 10
+    assert info.supervised_keys == ("image", "label")
+
+
+def test_a_wrong_folder_is_an_error_also_when_all_is_prepared(tmp_path, monkeypatch):
+    prepare_tfds()
+    monkeypatch.delenv("MNISTLIB_SOURCE", raising=False)
+    monkeypatch.setenv("MNISTLIB_DATA_DIR", str(tmp_path / "nowhere"))
+    with pytest.raises(MnistError, match="no such folder"):
+        prepare_tfds()
+
+
+@pytest.mark.skipif(locate().name != "MNIST", reason="the official files are not here")
 def test_unpacked_files_will_do_and_nothing_else_is_left(tmp_path, monkeypatch):
     for path in locate().paths.values():
         content = path.read_bytes()
@@ -44,4 +64,5 @@ def test_unpacked_files_will_do_and_nothing_else_is_left(tmp_path, monkeypatch):
         "train": 60_000,
         "test": 10_000,
     }
-    assert [path.name for path in (tmp_path / "cache" / "tfds").iterdir()] == ["mnist"]
+    [folder] = (tmp_path / "cache" / "tfds").iterdir()
+    assert [path.name for path in folder.iterdir()] == ["mnist"]

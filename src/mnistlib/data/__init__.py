@@ -1,4 +1,4 @@
-"""The digits as NumPy arrays, from verified files. Imports no framework.
+"""The digits as NumPy arrays. Imports no framework.
 
 ``python -m mnistlib.data`` says which files would be used, and verifies them.
 """
@@ -13,15 +13,19 @@ from mnistlib.data.arrays import (
     load_data,
 )
 from mnistlib.data.idx import read_idx, write_idx
-from mnistlib.data.official import MIRRORS, OFFICIAL_FILES, cache_dir, locate
+from mnistlib.data.official import MIRRORS, OFFICIAL_FILES
+from mnistlib.data.resolve import Located, OfflineDigitsWarning, locate
 from mnistlib.data.tfds import PreparedDataset, prepare_tfds
+from mnistlib.files import cache_dir
 
 __all__ = [
     "IMAGE_SHAPE",
     "MIRRORS",
     "NUM_CLASSES",
     "OFFICIAL_FILES",
+    "Located",
     "Mnist",
+    "OfflineDigitsWarning",
     "PreparedDataset",
     "Source",
     "Split",

@@ -1,15 +1,14 @@
-"""MNIST as NumPy arrays, with its origin and its validation splits."""
+"""The digits as NumPy arrays, with its origin and its validation splits."""
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
 
 from mnistlib.data.idx import read_idx
-from mnistlib.data.official import locate
+from mnistlib.data.resolve import locate
 from mnistlib.errors import MnistError
 
 NUM_CLASSES = 10
@@ -96,9 +95,9 @@ class Mnist:
 
 
 def load(*, download: bool = True) -> Mnist:
-    """Load both splits of MNIST.
+    """Load both splits of MNIST, or of the offline digits where it can't be had.
 
-    Where the files come from is described in :mod:`mnistlib.data.official`.
+    Where they come from is described in :mod:`mnistlib.data.resolve`.
 
     Parameters
     ----------
@@ -113,7 +112,7 @@ def load(*, download: bool = True) -> Mnist:
     Raises
     ------
     mnistlib.MnistError
-        If there are no verified files, or an environment variable is wrong.
+        As :func:`mnistlib.data.resolve.locate`.
 
     Examples
     --------
@@ -124,13 +123,12 @@ def load(*, download: bool = True) -> Mnist:
     >>> len(train.labels), len(validation.labels)
     (50000, 10000)
     """
-    check_source()
     located = locate(download=download)
     arrays = {key: read_idx(path) for key, path in located.paths.items()}
     return Mnist(
         train=Split(arrays["train_images"], arrays["train_labels"]),
         test=Split(arrays["test_images"], arrays["test_labels"]),
-        source=Source("MNIST", located.origin),
+        source=Source(located.name, located.origin),
     )
 
 
@@ -153,18 +151,3 @@ def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.nda
     """
     mnist = load()
     return tuple(mnist.train), tuple(mnist.test)
-
-
-def check_source() -> str:
-    """Return ``MNISTLIB_SOURCE``, ``"auto"`` if it is not set.
-
-    Raises
-    ------
-    mnistlib.MnistError
-        If it names no known source.
-    """
-    known = ("auto", "mnist")
-    source = os.environ.get("MNISTLIB_SOURCE") or "auto"
-    if source not in known:
-        raise MnistError(f"MNISTLIB_SOURCE is {source!r}: use one of {', '.join(known)}")
-    return source

@@ -19,6 +19,7 @@ import gzip
 import math
 import os
 import struct
+import sys
 import zlib
 from typing import BinaryIO
 
@@ -35,6 +36,7 @@ DTYPES = {
     0x0D: np.dtype(">f4"),
     0x0E: np.dtype(">f8"),
 }
+MAX_DIMENSIONS = 64  # of a NumPy array; the format allows 255
 GZIP_MAGIC = b"\x1f\x8b"
 # Deflate can't pack more than this many bytes into one, so a header that
 # promises more is lying, and nothing needs to be unpacked to know it.
@@ -66,10 +68,10 @@ def read_idx(path: str | os.PathLike) -> np.ndarray:
 
     Examples
     --------
-    >>> import numpy as np, tempfile, pathlib
-    >>> path = pathlib.Path(tempfile.mkdtemp()) / "labels.gz"
-    >>> write_idx(path, np.array([5, 0, 4], dtype=np.uint8))
-    >>> read_idx(path)
+    >>> import numpy as np, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     write_idx(f"{folder}/labels.gz", np.array([5, 0, 4], dtype=np.uint8))
+    ...     read_idx(f"{folder}/labels.gz")
     array([5, 0, 4], dtype=uint8)
     """
     try:
@@ -79,6 +81,8 @@ def read_idx(path: str | os.PathLike) -> np.ndarray:
             return _read(_GzipStream(file) if is_gzip else _PlainStream(file))
     except OSError as error:
         raise FileFormatError(f"{path}: can't be read: {error.strerror}") from error
+    except MemoryError as error:
+        raise FileFormatError(f"{path}: its values don't fit into memory") from error
     except zlib.error as error:
         raise FileFormatError(f"{path}: its gzip stream is damaged: {error}") from error
     except _Malformed as error:
@@ -96,12 +100,14 @@ def write_idx(path: str | os.PathLike, array: np.ndarray) -> None:
     path
         The file to write.
     array
-        uint8, int8, int16, int32, float32 or float64, of 1 to 255 dimensions.
+        uint8, int8, int16, int32, float32 or float64, of 1 to 64 dimensions.
 
     Raises
     ------
     mnistlib.FileFormatError
         If IDX can't hold the array's type or shape.
+    mnistlib.MnistError
+        If the file can't be written.
     """
     array = np.asarray(array)
     codes = {dtype.newbyteorder("="): code for code, dtype in DTYPES.items()}
@@ -109,7 +115,7 @@ def write_idx(path: str | os.PathLike, array: np.ndarray) -> None:
     if code is None:
         known = ", ".join(dtype.name for dtype in codes)
         raise FileFormatError(f"{path}: IDX can't hold {array.dtype}; use one of {known}")
-    if not 1 <= array.ndim <= 255 or any(length >= 2**32 for length in array.shape):
+    if not 1 <= array.ndim <= MAX_DIMENSIONS or any(length >= 2**32 for length in array.shape):
         raise FileFormatError(f"{path}: IDX can't hold an array of shape {array.shape}")
     header = struct.pack(f">HBB{array.ndim}I", 0, code, array.ndim, *array.shape)
     content = header + array.astype(DTYPES[code]).tobytes()
@@ -147,9 +153,13 @@ def _read_header(stream: _PlainStream | _GzipStream) -> tuple[np.dtype, tuple[in
     if code not in DTYPES:
         known = ", ".join(f"{known:#04x}" for known in DTYPES)
         raise _Malformed(f"its type code is {code:#04x}, expected one of {known}")
-    if ndim == 0:
-        raise _Malformed("its header says it has no dimensions")
-    return DTYPES[code], struct.unpack(f">{ndim}I", _read_bytes(stream, 4 * ndim))
+    if not 1 <= ndim <= MAX_DIMENSIONS:
+        raise _Malformed(f"its header says it has {ndim} dimensions, not 1 to {MAX_DIMENSIONS}")
+    shape = struct.unpack(f">{ndim}I", _read_bytes(stream, 4 * ndim))
+    # NumPy refuses it even if one length is 0.
+    if math.prod(length or 1 for length in shape) * DTYPES[code].itemsize > sys.maxsize:
+        raise _Malformed(f"no array can have the shape that its header promises, {shape}")
+    return DTYPES[code], shape
 
 
 def _read_bytes(stream: _PlainStream | _GzipStream, size: int) -> bytes:

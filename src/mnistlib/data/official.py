@@ -1,19 +1,11 @@
-"""The four official files: where they are, whether they are the right ones.
-
-They are looked for in this order:
-
-1. the folder that ``MNISTLIB_DATA_DIR`` names, when it is set;
-2. the cache (``MNISTLIB_CACHE_DIR``, or the user's cache folder);
-3. the mirrors, from which they are downloaded into the cache.
-
-Every file that is used was checked against the SHA-256 sum of the official one.
-"""
+"""The four official files: find them, verify them, download them."""
 
 from __future__ import annotations
 
 import hashlib
 import logging
 import os
+import threading
 from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
@@ -76,60 +68,6 @@ HOW_TO_GET_THEM = (
 )
 
 
-class Located(NamedTuple):
-    """Verified files: a path for each key of OFFICIAL_FILES, and their origin."""
-
-    paths: dict[str, Path]
-    origin: str
-
-
-def cache_dir() -> Path:
-    """Return the folder for what mnistlib downloads and prepares.
-
-    Returns
-    -------
-    pathlib.Path
-        ``MNISTLIB_CACHE_DIR`` where it is set, else the user's cache folder of
-        this operating system. It need not exist.
-    """
-    return Path(os.environ.get("MNISTLIB_CACHE_DIR") or pooch.os_cache("mnistlib")).expanduser()
-
-
-def locate(*, download: bool = True) -> Located:
-    """Find the official files, download them if need be, and verify them.
-
-    Parameters
-    ----------
-    download
-        Whether to try the mirrors when no verified files are here.
-
-    Returns
-    -------
-    Located
-        The four verified files and where they come from.
-
-    Raises
-    ------
-    mnistlib.MnistError
-        If ``MNISTLIB_DATA_DIR`` is set and a file there is missing or wrong
-        (nothing else is tried then), or if there are no files and no mirror
-        gave them.
-    """
-    data_dir = os.environ.get("MNISTLIB_DATA_DIR")
-    if data_dir:
-        return Located(find_files(Path(data_dir).expanduser()), f"{data_dir} (MNISTLIB_DATA_DIR)")
-    cache = cache_dir() / "mnist"
-    try:
-        return Located(find_files(cache), f"{cache} (cache)")
-    except MnistError as error:
-        if not download:
-            raise DownloadError(
-                f"no verified MNIST in the cache, and not asked to download it: {error}"
-            ) from error
-    mirrors = download_files(cache)
-    return Located(find_files(cache), f"{', '.join(mirrors)} (downloaded)")
-
-
 def find_files(folder: Path) -> dict[str, Path]:
     """Find the four files in a folder, as published or unpacked, and verify them.
 
@@ -150,22 +88,16 @@ def find_files(folder: Path) -> dict[str, Path]:
     mnistlib.ChecksumError
         If a file is not the official one.
     """
-    if not folder.is_dir():
+    if not os.path.isdir(folder):
         raise MnistError(f"{folder}: no such folder. {HOW_TO_GET_THEM}")
     paths = {}
     for key, file in OFFICIAL_FILES.items():
-        candidates = [
-            (folder / file.name, file.sha256),
-            (folder / file.unpacked_name, file.unpacked_sha256),
-        ]
-        found = [(path, sha256) for path, sha256 in candidates if path.is_file()]
-        if not found:
-            raise MnistError(
-                f"{folder}: neither {file.name} nor {file.unpacked_name} is there. "
-                f"{HOW_TO_GET_THEM}"
-            )
-        paths[key], expected = found[0]
-        verify(paths[key], expected)
+        forms = {file.name: file.sha256, file.unpacked_name: file.unpacked_sha256}
+        name = next((name for name in forms if os.path.isfile(folder / name)), None)
+        if name is None:
+            raise MnistError(f"{folder}: {' and '.join(forms)} are missing. {HOW_TO_GET_THEM}")
+        paths[key] = folder / name
+        verify(paths[key], forms[name])
     return paths
 
 
@@ -230,16 +162,16 @@ def download_files(
     """
     # pooch logs one line a file to stderr; the progress bar says as much.
     pooch.get_logger().setLevel(logging.WARNING)
-    missing = list(OFFICIAL_FILES.values())
+    missing = [file for file in OFFICIAL_FILES.values() if not _is_verified(folder, file)]
     used, failures = [], []
     for mirror in mirrors:
         try:
             folder.mkdir(parents=True, exist_ok=True)
+            _check_that_it_answers(mirror, timeout[0])
             while missing:
                 _retrieve(mirror, missing[0], folder, timeout)
                 missing.pop(0)
-                if mirror not in used:
-                    used.append(mirror)
+                used = [*used, mirror] if mirror not in used else used
             return used
         # ValueError is how pooch says that a sum is wrong.
         except (requests.RequestException, ValueError) as error:
@@ -249,6 +181,37 @@ def download_files(
     raise DownloadError(
         "MNIST could not be downloaded:\n" + "\n".join(failures) + "\n" + HOW_TO_GET_THEM
     )
+
+
+def _is_verified(folder: Path, file: OfficialFile) -> bool:
+    try:
+        verify(folder / file.name, file.sha256)
+    except MnistError:
+        return False
+    return True
+
+
+def _check_that_it_answers(mirror: str, timeout: float) -> None:
+    """Raise if a mirror doesn't answer in twice the timeout.
+
+    The timeout of a connection holds for each address of a host, and a host may
+    have a dozen. So ask in a thread, and don't wait for it.
+    """
+    failures: list[Exception] = []
+
+    def ask() -> None:
+        try:
+            requests.head(mirror, timeout=timeout)
+        except requests.RequestException as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(2 * timeout)
+    if thread.is_alive():
+        raise requests.ConnectTimeout
+    if failures:
+        raise failures[0]
 
 
 def _retrieve(mirror: str, file: OfficialFile, folder: Path, timeout: tuple[float, float]) -> None:
@@ -263,7 +226,8 @@ def _retrieve(mirror: str, file: OfficialFile, folder: Path, timeout: tuple[floa
 
 def _reason(error: Exception) -> str:
     """Say in one line why a mirror failed."""
-    if isinstance(error, requests.Timeout):
+    # A body that stops halfway times out as a plain ConnectionError.
+    if isinstance(error, requests.Timeout) or "timed out" in str(error):
         return "no answer in time"
     if isinstance(error, requests.HTTPError):
         return f"HTTP status {error.response.status_code}"

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import contextlib
 import gzip
-import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 from unittest import mock
 
-from mnistlib.data.arrays import check_source
-from mnistlib.data.official import OFFICIAL_FILES, cache_dir, locate
+from mnistlib.data.idx import read_idx
+from mnistlib.data.official import OFFICIAL_FILES
+from mnistlib.data.offline import VERSION
+from mnistlib.data.resolve import MNIST, locate
+from mnistlib.files import atomic_folder, cache_dir
 
 
 class PreparedDataset(NamedTuple):
@@ -32,10 +35,12 @@ class PreparedDataset(NamedTuple):
 
 
 def prepare_tfds() -> PreparedDataset:
-    """Prepare TensorFlow Datasets' ``mnist`` from the verified official files.
+    """Prepare the digits for TensorFlow Datasets, from the files that are used.
 
-    The first call takes about half a minute and writes some 22 MB to the
-    cache; later ones find it there. Several processes may call it at once.
+    MNIST becomes TensorFlow Datasets' own ``mnist``; the offline digits become
+    ``offline_digits``, with the same features and splits. The first call takes
+    about half a minute and writes some 22 MB to the cache; later ones find it
+    there. Several processes may call it at once.
 
     Returns
     -------
@@ -48,47 +53,73 @@ def prepare_tfds() -> PreparedDataset:
     Raises
     ------
     mnistlib.MnistError
-        If there are no verified files.
+        As :func:`mnistlib.data.resolve.locate`.
     """
-    check_source()
-    data_dir = cache_dir() / "tfds"
-    prepared = PreparedDataset("mnist", str(data_dir))
-    target = data_dir / prepared.name
-    if target.is_dir():  # it got this name when it was complete
-        return prepared
-    data_dir.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=data_dir, prefix=".preparing-") as scratch:
-        _download_and_prepare(prepared.name, Path(scratch))
-        try:
-            os.rename(Path(scratch) / prepared.name, target)
-        except OSError:
-            # Another process was faster; what it prepared is as good.
-            if not target.is_dir():
-                raise
-    return prepared
-
-
-def _download_and_prepare(name: str, scratch: Path) -> None:
     import tensorflow_datasets as tfds
 
-    manual_dir = scratch / "official"
-    manual_dir.mkdir()
-    official = locate().paths
-    for key, file in OFFICIAL_FILES.items():
-        _copy_gzipped(official[key], manual_dir / file.name)
-    builder = tfds.builder(name, data_dir=scratch)
-    # Unpacked files that were gzipped again have the official content, but not
-    # the sum that TensorFlow Datasets expects of the gzipped file.
-    sums = {
-        url: tfds.core.download.checksums.compute_url_info(manual_dir / info.filename)
-        for url, info in builder.url_infos.items()
-    }
-    # It reports on stdout, which is for what the caller prints.
-    with mock.patch.dict(builder.url_infos, sums), contextlib.redirect_stdout(sys.stderr):
-        builder.download_and_prepare(
-            download_dir=scratch / "downloads",
-            download_config=tfds.download.DownloadConfig(manual_dir=manual_dir),
-        )
+    located = locate()
+    is_mnist = located.name == MNIST
+    name = "mnist" if is_mnist else "offline_digits"
+    version = tfds.builder_cls(name).VERSION if is_mnist else f"{VERSION}.0.0"
+    data_dir = cache_dir() / "tfds" / f"{name}-{version}"
+    if not data_dir.is_dir():  # it got this name when it was complete
+        # TensorFlow Datasets reports on stdout, which is for what the caller prints.
+        with atomic_folder(data_dir) as scratch, contextlib.redirect_stdout(sys.stderr):
+            (_prepare_mnist if is_mnist else _prepare_offline_digits)(located.paths, scratch)
+    return PreparedDataset(name, str(data_dir))
+
+
+def _prepare_mnist(paths: dict[str, Path], data_dir: Path) -> None:
+    """Let the library's own builder read the files as if it had downloaded them."""
+    import tensorflow_datasets as tfds
+
+    builder = tfds.builder("mnist", data_dir=data_dir)
+    with tempfile.TemporaryDirectory(dir=data_dir) as scratch:
+        manual_dir = Path(scratch)
+        for key, file in OFFICIAL_FILES.items():
+            _copy_gzipped(paths[key], manual_dir / file.name)
+        # Unpacked files that were gzipped again have the official content, but
+        # not the sum that TensorFlow Datasets expects of the gzipped file.
+        sums = {
+            url: tfds.core.download.checksums.compute_url_info(manual_dir / info.filename)
+            for url, info in builder.url_infos.items()
+        }
+        with mock.patch.dict(builder.url_infos, sums):
+            builder.download_and_prepare(
+                download_dir=manual_dir / "downloads",
+                download_config=tfds.download.DownloadConfig(manual_dir=manual_dir),
+            )
+
+
+def _prepare_offline_digits(paths: dict[str, Path], data_dir: Path) -> None:
+    """Give the offline digits a builder of their own."""
+    import tensorflow_datasets as tfds
+
+    class OfflineDigits(tfds.core.GeneratorBasedBuilder):
+        """Digits drawn by code, in MNIST's form. They are not MNIST."""
+
+        VERSION = tfds.core.Version(f"{VERSION}.0.0")
+
+        def _info(self) -> tfds.core.DatasetInfo:
+            features = {
+                "image": tfds.features.Image(shape=(28, 28, 1)),
+                "label": tfds.features.ClassLabel(num_classes=10),
+            }
+            return self.dataset_info_from_configs(
+                features=tfds.features.FeaturesDict(features),
+                supervised_keys=("image", "label"),
+            )
+
+        def _split_generators(self, _: object) -> dict[str, Iterator]:
+            return {split: self._generate_examples(split) for split in ("train", "test")}
+
+        def _generate_examples(self, split: str) -> Iterator:
+            images = read_idx(paths[f"{split}_images"])[..., None]
+            labels = read_idx(paths[f"{split}_labels"])
+            for index, (image, label) in enumerate(zip(images, labels, strict=True)):
+                yield index, {"image": image, "label": label}
+
+    OfflineDigits(data_dir=data_dir).download_and_prepare()
 
 
 def _copy_gzipped(source: Path, target: Path) -> None:

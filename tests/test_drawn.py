@@ -1,0 +1,81 @@
+"""The offline digits: MNIST's form, and the same bytes from the same seed."""
+
+import numpy as np
+import pytest
+
+from mnistlib.data import drawn, offline
+from mnistlib.data.drawn import TEST_COUNTS, TRAIN_COUNTS, draw_digits, load_skeletons
+
+FEW = (30,) * 10
+
+
+def draw_few(seed):
+    return draw_digits(FEW, np.random.default_rng(seed))
+
+
+def test_the_counts_are_those_of_mnist():
+    assert sum(TRAIN_COUNTS) == 60_000
+    assert sum(TEST_COUNTS) == 10_000
+
+
+def test_every_digit_is_drawn_as_often_as_asked():
+    images, labels = draw_few(0)
+    assert images.shape == (300, 28, 28)
+    assert images.dtype == labels.dtype == np.uint8
+    np.testing.assert_array_equal(np.bincount(labels), FEW)
+    assert images.min() == 0
+    assert images.max() == 255
+
+
+def test_the_same_seed_gives_the_same_bytes_and_another_others():
+    first, again, other = (draw_few(seed)[0] for seed in (0, 0, 1))
+    assert first.tobytes() == again.tobytes()
+    assert first.tobytes() != other.tobytes()
+
+
+def test_training_and_test_images_differ(monkeypatch):
+    monkeypatch.setattr(offline, "TRAIN_COUNTS", FEW)
+    monkeypatch.setattr(offline, "TEST_COUNTS", FEW)
+    digits = offline.draw()
+    train = {image.tobytes() for image in digits["train_images"]}
+    assert len(train) == 300
+    assert not train & {image.tobytes() for image in digits["test_images"]}
+
+
+def test_digits_fit_mnists_box_and_lie_in_its_centre():
+    images, _ = draw_few(0)
+    sides = [max(np.ptp(np.nonzero(image)[axis]) + 1 for axis in (0, 1)) for image in images]
+    assert max(sides) <= 22
+    assert abs(np.mean(sides) - 20) < 1
+    weights = images / images.sum((1, 2), keepdims=True)
+    for axis in (1, 2):
+        centers = weights.sum(axis) @ np.arange(28)
+        assert np.quantile(abs(centers - 14), 0.95) < 1.5
+        assert abs(centers.mean() - 14) < 0.2
+
+
+def test_each_digit_has_several_skeletons_inside_their_box():
+    skeletons = load_skeletons()
+    assert list(skeletons) == list(range(10))
+    for ways in skeletons.values():
+        assert len(ways) >= 5
+        for skeleton in ways:
+            assert skeleton.basis.shape == (drawn.NUM_SAMPLES + 1, len(skeleton.points))
+            # Weights of control points add up to one: moving all moves the path.
+            np.testing.assert_allclose(skeleton.basis.sum(1), 1)
+            assert np.ptp(skeleton.points[:, 1]) == pytest.approx(1, abs=0.2)
+
+
+def test_the_path_goes_through_its_control_points():
+    skeleton = load_skeletons()[1][0]
+    path = skeleton.basis @ skeleton.points
+    for point in skeleton.points:
+        assert np.linalg.norm(path - point, axis=1).min() < 0.01
+
+
+def test_a_thick_pen_makes_more_ink():
+    thin, thick = (
+        draw_digits(FEW, np.random.default_rng(0), drawn.Hand(pen=pen))[0].mean()
+        for pen in (0.8, 2.0)
+    )
+    assert thick > 1.3 * thin
