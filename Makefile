@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-site notebooks lab serve lock repository clean
+.PHONY: help book test test-site notebooks offline-quality lab serve lock repository clean
 
 help: ## list these commands
-	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-11s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-15s %s\n", $$1, $$2 }'
 
 book: $(VENV)/.installed-book ## build the site from the notebooks as committed
 	@$(BIN)/jupyter-book build . -W --keep-going -n -q
@@ -24,6 +24,9 @@ test-site: book $(VENV)/.installed-all ## test the built site in Chromium
 
 notebooks: $(VENV)/.installed-all ## run the chapters and rewrite their outputs (NOTEBOOKS="..." for some)
 	@$(BIN)/python tools/run_notebooks.py $(NOTEBOOKS)
+
+offline-quality: $(VENV)/.installed-all ## measure how well the offline digits stand in for MNIST
+	@$(BIN)/python benchmarks/offline_quality.py $(ARGS)
 
 lab: $(VENV)/.installed-all ## open the chapters in JupyterLab
 	@$(BIN)/jupyter lab notebooks
@@ -46,8 +49,8 @@ clean: ## remove what was built; .venv stays
 
 $(UV):
 	@command -v $(PYTHON) >/dev/null || { echo "$(PYTHON) is not here: install Python 3.11 or later" >&2; exit 1; }
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "$$($(PYTHON) --version) is too old: run make PYTHON=python3.11 or later" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 14))' || \
+	  { echo "$$($(PYTHON) --version) won't do: run make PYTHON=python3.11 (or 3.12, 3.13)" >&2; exit 1; }
 	@$(PYTHON) -m venv $(VENV) || { echo "no venv in $(PYTHON): on Debian, apt-get install python3-venv" >&2; exit 1; }
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check uv
 

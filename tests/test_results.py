@@ -1,5 +1,6 @@
 """Intervals against SciPy's, and results there and back through a notebook."""
 
+import dataclasses
 import json
 
 import nbformat
@@ -11,7 +12,16 @@ from myst_nb.ext.glue import extract_glue_data_cell
 from scipy.stats import binomtest
 
 from mnistlib import FileFormatError, MnistError
-from mnistlib.results import MIME_TYPE, Result, collect, current_versions, glue, wilson_interval
+from mnistlib.results import (
+    FRAMEWORKS,
+    MIME_TYPE,
+    Result,
+    collect,
+    current_device,
+    current_versions,
+    glue,
+    wilson_interval,
+)
 
 
 @pytest.mark.parametrize("successes", [0, 1, 9_739, 9_999, 10_000])
@@ -75,8 +85,17 @@ def test_a_damaged_notebook_is_named(tmp_path, result, damage):
         collect(tmp_path)
 
 
-def test_versions_are_of_what_is_imported():
-    assert current_versions()["numpy"] == np.__version__
+@pytest.mark.parametrize("framework", FRAMEWORKS)
+def test_versions_and_device_are_those_of_the_framework(framework):
+    versions = current_versions(framework)
+    assert versions["numpy"] == np.__version__
+    assert set(versions) == {"python", *FRAMEWORKS[framework]}
+    assert current_device(framework)
+
+
+def test_an_unknown_framework_is_refused(result):
+    with pytest.raises(MnistError, match="framework='abacus'"):
+        dataclasses.replace(result, framework="abacus")
 
 
 def test_glue_writes_what_myst_nb_reads():

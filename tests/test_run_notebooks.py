@@ -64,6 +64,22 @@ def test_ignored_outputs_alone_are_no_reason_to_write(path):
     assert path.read_bytes() == first
 
 
+def test_other_words_in_an_ignored_output_are_written(path):
+    write(path, "import time\nprint('before', time.time_ns())", tags=["nbval-ignore-output"])
+    assert run(path) == 0
+    notebook = nbformat.read(path, as_version=4)
+    notebook.cells[0].source = notebook.cells[0].source.replace("before", "after")
+    nbformat.write(notebook, path)
+    assert run(path) == 0
+    assert nbformat.read(path, as_version=4).cells[0].outputs[0].text.startswith("after")
+
+
+def test_what_is_no_notebook_is_named(tmp_path, capsys):
+    (tmp_path / "bad.ipynb").write_text("not json")
+    assert run(tmp_path / "bad.ipynb") == 1
+    assert "bad.ipynb" in capsys.readouterr().err
+
+
 def test_nothing_is_written_when_one_chapter_fails(tmp_path, capsys):
     good = write(tmp_path / "good.ipynb", "print('good')")
     bad = write(tmp_path / "bad.ipynb", "raise ValueError('on purpose')")

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mnistlib.files import atomic_write
 
-ROOT = Path.cwd()
+ROOT = Path(__file__).resolve().parent.parent
 HOST = "https://github.com/"
 
 

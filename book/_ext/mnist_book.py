@@ -1,6 +1,7 @@
 """What this book asks of Sphinx beyond what extensions offer.
 
 - The ``results`` directive: a table of what the committed chapters recorded.
+- The ``offline-quality`` directive: a table of what that benchmark recorded.
 - Alternative text of figures, from where ``mnistlib.figures.show`` stores it.
 - The repository's address for the buttons, from the environment.
 - Nothing from other hosts.
@@ -8,6 +9,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -17,6 +19,7 @@ from docutils.parsers.rst import directives
 from myst_nb.core.render import NbElementRenderer
 from sphinx.application import Sphinx
 from sphinx.config import Config
+from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective
 
 from mnistlib.results import Result, collect
@@ -31,8 +34,7 @@ class ResultsDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         folder = Path(self.env.srcdir) / "notebooks"
-        for path in folder.glob("*.ipynb"):
-            self.env.note_dependency(str(path))
+        self.env.note_reread()
         results = [result for result in collect(folder) if result.data == "MNIST"]
         headers = ["Trained", "Accuracy", "95% interval", "Printed"]
         if "compact" not in self.options:
@@ -57,6 +59,27 @@ class ResultsDirective(SphinxDirective):
         return [link, *map(nodes.Text, texts)]
 
 
+class OfflineQualityDirective(SphinxDirective):
+    """What ``benchmarks/offline_quality.py`` recorded."""
+
+    def run(self) -> list[nodes.Node]:
+        path = Path(self.env.srcdir) / "benchmarks" / "offline_quality.json"
+        self.env.note_dependency(str(path))
+        record = json.loads(path.read_text(encoding="utf-8"))
+        headers = ["Network", "MNIST to MNIST", "drawn to drawn", "drawn to MNIST"]
+        rows = [[nodes.Text(header) for header in headers]]
+        for name, kinds in record["networks"].items():
+            cells = [kinds[kind] for kind in ("mnist", "drawn", "transfer")]
+            texts = [f"{cell['mean']:.4f} ± {cell['deviation']:.4f}" for cell in cells]
+            rows.append([nodes.Text(text) for text in (name, *texts)])
+        versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+        note = (
+            f"Trained on the first, tested on the second; mean and deviation of "
+            f"{record['seeds']} seeds. {record['device']}, {versions}."
+        )
+        return [_table(rows), nodes.paragraph(note, note)]
+
+
 def _table(rows: list[list[nodes.Node]]) -> nodes.table:
     """Make a table whose first row is its head."""
     group = nodes.tgroup(cols=len(rows[0]))
@@ -69,6 +92,14 @@ def _table(rows: list[list[nodes.Node]]) -> nodes.table:
     table = nodes.table("", group)
     table["classes"].append("colwidths-auto")
     return table
+
+
+def reread_chapters_together(
+    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
+) -> list[str]:
+    """Read all chapters anew when one has changed: their texts quote each other's numbers."""
+    chapters = {name for name in env.found_docs if name.startswith("notebooks/")}
+    return sorted(chapters) if chapters & (added | changed | removed) else []
 
 
 def keep_alt_text() -> None:
@@ -90,17 +121,19 @@ def keep_alt_text() -> None:
 
 
 def set_repository(app: Sphinx, config: Config) -> None:
-    """Point the buttons at the repository, or leave them out if none is known."""
-    name = os.environ.get("BOOK_REPOSITORY") or os.environ.get("GITHUB_REPOSITORY")
+    """Point the buttons at the repository, or leave out those that would lead nowhere."""
     options = config.html_theme_options
+    name = os.environ.get("BOOK_REPOSITORY") or os.environ.get("GITHUB_REPOSITORY")
     if name:
         options["repository_url"] = f"https://github.com/{name}"
-    elif options.get("repository_url", "").endswith(UNKNOWN_REPOSITORY):
+    if options["repository_url"].endswith(UNKNOWN_REPOSITORY):
+        options["use_repository_button"] = options["use_issues_button"] = False
+    chapters = Path(app.srcdir, "notebooks").glob("*.ipynb")
+    if any(UNKNOWN_REPOSITORY in path.read_text(encoding="utf-8") for path in chapters):
+        # In Colab their first cells would install from nowhere.
+        options["launch_buttons"] = {}
         # Not the logger: Sphinx is quiet here, and this is no warning.
         print("No Colab button: the book's repository isn't set (make repository REPO=owner/name).")
-        for option in ("use_repository_button", "use_issues_button"):
-            options[option] = False
-        options["launch_buttons"] = {}
 
 
 def set_base_url(app: Sphinx, config: Config) -> None:
@@ -127,9 +160,11 @@ def drop_thebe(app: Sphinx) -> None:
 
 def setup(app: Sphinx) -> dict[str, bool]:
     app.add_directive("results", ResultsDirective)
+    app.add_directive("offline-quality", OfflineQualityDirective)
     # Before the extensions that read these settings.
     app.connect("config-inited", set_repository, priority=1)
     app.connect("config-inited", set_base_url, priority=1)
+    app.connect("env-get-outdated", reread_chapters_together)
     keep_alt_text()
     drop_thebe(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -8,12 +8,11 @@ notebook's stored output, so no page repeats a number by hand.
 from __future__ import annotations
 
 import html
-import importlib.metadata
+import importlib
 import json
 import math
 import os
 import platform
-import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,7 +22,12 @@ from typing import NamedTuple
 from mnistlib.errors import FileFormatError, MnistError
 
 MIME_TYPE = "application/vnd.mnistlib.result+json"
-PACKAGES = ("tensorflow", "keras", "tensorflow_datasets", "jax", "numpy")
+# What computed a result, and the packages whose versions belong to it.
+FRAMEWORKS = {
+    "numpy": ("numpy",),
+    "tensorflow": ("tensorflow", "keras", "tensorflow_datasets", "numpy"),
+    "jax": ("jax", "jaxlib", "numpy"),
+}
 
 
 class Interval(NamedTuple):
@@ -105,10 +109,12 @@ class Result:
         How long the training took on ``device``.
     parameters : dict
         The settings that the value depends on.
+    framework : str
+        What computed it, a key of ``FRAMEWORKS``.
     device : str
         What it ran on; filled in.
     versions : dict
-        Version of Python and of each framework that was imported; filled in.
+        Versions of Python and of the framework's packages; filled in.
     """
 
     chapter: str
@@ -120,8 +126,16 @@ class Result:
     seconds: float
     printed: float | None = None
     parameters: Mapping[str, int | float | str] = field(default_factory=dict)
-    device: str = field(default_factory=lambda: current_device())
-    versions: Mapping[str, str] = field(default_factory=lambda: current_versions())
+    framework: str = "numpy"
+    device: str = ""
+    versions: Mapping[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if self.framework not in FRAMEWORKS:
+            raise MnistError(f"framework={self.framework!r}: use one of {', '.join(FRAMEWORKS)}")
+        if not self.device:  # a new result, not one read back from a notebook
+            object.__setattr__(self, "device", current_device(self.framework))
+            object.__setattr__(self, "versions", current_versions(self.framework))
 
     def rows(self) -> dict[str, str]:
         """Return the table for the reader: names and texts, in order."""
@@ -182,33 +196,50 @@ def collect(folder: str | os.PathLike) -> list[Result]:
     return results
 
 
-def current_device() -> str:
-    """Name the device that the imported framework computes on.
+def current_device(framework: str) -> str:
+    """Name the device that a framework computes on.
+
+    Parameters
+    ----------
+    framework
+        A key of ``FRAMEWORKS``.
 
     Returns
     -------
     str
-        The first GPU's name, or ``"CPU with N cores"`` if there is none.
+        The first GPU's name, or ``"CPU with N cores"`` if it uses none.
     """
-    if (tf := sys.modules.get("tensorflow")) and (gpus := tf.config.list_physical_devices("GPU")):
-        return tf.config.experimental.get_device_details(gpus[0]).get("device_name", "GPU")
-    if (jax := sys.modules.get("jax")) and jax.default_backend() != "cpu":
-        return jax.devices()[0].device_kind
-    return f"CPU with {os.cpu_count()} cores"
+    cpu = f"CPU with {os.cpu_count()} cores"
+    if framework == "tensorflow":
+        import tensorflow as tf
+
+        gpus = tf.config.list_physical_devices("GPU")
+        details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
+        return details.get("device_name", "GPU") if gpus else cpu
+    if framework == "jax":
+        import jax
+
+        return cpu if jax.default_backend() == "cpu" else jax.devices()[0].device_kind
+    return cpu
 
 
-def current_versions() -> dict[str, str]:
-    """Return the versions of Python and of each framework that is imported.
+def current_versions(framework: str) -> dict[str, str]:
+    """Return the versions of Python and of a framework's packages.
+
+    Parameters
+    ----------
+    framework
+        A key of ``FRAMEWORKS``.
 
     Returns
     -------
     dict of str to str
         ``{"python": "3.11.7", "numpy": "2.4.6", ...}``
     """
-    imported = [name for name in PACKAGES if name in sys.modules]
+    modules = [importlib.import_module(name) for name in FRAMEWORKS[framework]]
     return {
         "python": platform.python_version(),
-        **{name: importlib.metadata.version(name) for name in imported},
+        **{module.__name__: module.__version__ for module in modules},
     }
 
 
