@@ -4,8 +4,6 @@
 """
 
 from mnistlib.data.arrays import (
-    IMAGE_SHAPE,
-    NUM_CLASSES,
     Mnist,
     Source,
     Split,
@@ -13,15 +11,12 @@ from mnistlib.data.arrays import (
     load_data,
 )
 from mnistlib.data.idx import read_idx, write_idx
-from mnistlib.data.official import MIRRORS, OFFICIAL_FILES
+from mnistlib.data.official import OFFICIAL_FILES
 from mnistlib.data.resolve import Located, OfflineDigitsWarning, locate
 from mnistlib.data.tfds import PreparedDataset, prepare_tfds
 from mnistlib.files import cache_dir
 
 __all__ = [
-    "IMAGE_SHAPE",
-    "MIRRORS",
-    "NUM_CLASSES",
     "OFFICIAL_FILES",
     "Located",
     "Mnist",

@@ -11,9 +11,6 @@ from mnistlib.data.idx import read_idx
 from mnistlib.data.resolve import locate
 from mnistlib.errors import MnistError
 
-NUM_CLASSES = 10
-IMAGE_SHAPE = (28, 28)
-
 
 class Split(NamedTuple):
     """Images and their labels.
