@@ -138,10 +138,10 @@ def update(path: Path, notebook: NotebookNode) -> bool:
 def without_timings(notebook: NotebookNode) -> str:
     """Return a notebook as text in which no number depends on the clock."""
     notebook = nbformat.from_dict(notebook)
+    timings = timing_rules()
+    any_number = [(re.compile(r"\d[\d,.]*"), "NUMBER")]
     for cell in notebook.cells:
-        rules = timing_rules()
-        if IGNORE_TAG in cell.metadata.get("tags", []):
-            rules = [(re.compile(r"\d[\d,.]*"), "NUMBER")]
+        rules = any_number if IGNORE_TAG in cell.metadata.get("tags", []) else timings
         for output in cell.get("outputs", []):
             if "text" in output:
                 output.text = mask(output.text, rules)
