@@ -80,7 +80,7 @@ class Reader:
 
     def _on_console(self, message):
         if message.type in {"error", "warning"}:
-            self.complaints.append(message.text)
+            self.complaints.append(f"{message.text} ({message.location['url']})")
 
     def _on_request(self, request):
         if not request.url.startswith((self.site, "data:", "blob:")):

@@ -36,6 +36,12 @@ def test_a_page_is_no_wider_than_the_screen(phone_reader, page_path):
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
+def test_a_page_names_its_icon(page_path):
+    """Without one a browser asks for /favicon.ico, now and then."""
+    html = (SITE / page_path).read_text(encoding="utf-8")
+    assert re.search(r'<link rel="(shortcut )?icon" ', html)
+
+
 def test_no_page_names_a_script_or_style_of_another_host(page_path):
     html = (SITE / page_path).read_text(encoding="utf-8")
     loaded = re.findall(r'<(?:script|img)[^>]+src="(https?:[^"]+)"', html)
