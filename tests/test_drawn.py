@@ -1,11 +1,15 @@
 """The offline digits: MNIST's form, and the same bytes from the same seed."""
 
+import json
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from mnistlib.data import drawn, offline
 from mnistlib.data.drawn import TEST_COUNTS, TRAIN_COUNTS, draw_digits, load_skeletons
 
+ROOT = Path(__file__).resolve().parent.parent
 FEW = (30,) * 10
 
 
@@ -79,3 +83,11 @@ def test_a_thick_pen_makes_more_ink():
         for pen in (0.8, 2.0)
     )
     assert thick > 1.3 * thin
+
+
+def test_the_recorded_quality_is_what_the_page_claims():
+    record = json.loads((ROOT / "benchmarks" / "offline_quality.json").read_text())
+    assert record["seeds"] >= 3
+    for kinds in record["networks"].values():
+        assert abs(kinds["drawn"]["mean"] - kinds["mnist"]["mean"]) < 0.01
+    assert record["networks"]["small CNN"]["transfer"]["mean"] >= 0.965

@@ -35,7 +35,8 @@ def test_outputs_are_normalised(path):
         ["done\n"],
     ]
     assert "execution" not in notebook.cells[0].metadata
-    assert set(notebook.metadata) == {"kernelspec", "language_info"}
+    assert set(notebook.metadata) == {"kernelspec", "language_info", "run"}
+    assert notebook.metadata["run"]["seconds"] > 0
 
 
 def test_a_second_run_changes_nothing(path):

@@ -15,7 +15,9 @@ import configparser
 import os
 import re
 import sys
+import time
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from datetime import date
 from pathlib import Path
 
 import nbformat
@@ -78,8 +80,13 @@ def execute(path: Path) -> NotebookNode:
     client = NotebookClient(
         notebook, timeout=CELL_TIMEOUT, resources={"metadata": {"path": str(path.parent)}}
     )
+    start = time.perf_counter()
     client.execute()
-    return normalize(notebook)
+    seconds = time.perf_counter() - start
+    notebook = normalize(notebook)
+    # For the status page.
+    notebook.metadata["run"] = {"date": date.today().isoformat(), "seconds": round(seconds, 1)}
+    return notebook
 
 
 def normalize(notebook: NotebookNode) -> NotebookNode:
@@ -128,7 +135,7 @@ def as_terminal(text: str) -> str:
 def update(path: Path, notebook: NotebookNode) -> bool:
     """Write a chapter if it differs from the stored one in more than timings."""
     stored = nbformat.read(path, as_version=4)
-    if without_timings(stored) == without_timings(notebook):
+    if "run" in stored.metadata and without_timings(stored) == without_timings(notebook):
         return False
     with atomic_write(path) as file:
         file.write((nbformat.writes(notebook, indent=1) + "\n").encode())
@@ -138,6 +145,7 @@ def update(path: Path, notebook: NotebookNode) -> bool:
 def without_timings(notebook: NotebookNode) -> str:
     """Return a notebook as text in which no number depends on the clock."""
     notebook = nbformat.from_dict(notebook)
+    notebook.metadata.pop("run", None)
     timings = timing_rules()
     any_number = [(re.compile(r"\d[\d,.]*"), "NUMBER")]
     for cell in notebook.cells:

@@ -40,7 +40,7 @@ class Hand:
     pixels. ``spread`` settings are standard deviations.
     """
 
-    mess: float = 0.66  # factor on all deformations of an image: the typical hand
+    mess: float = 0.64  # factor on all deformations of an image: the typical hand
     mess_spread: float = 0.35  # of its logarithm: some hands are neat, some messy
     mess_limit: float = 1.3  # beyond it, digits can't be read
     jitter: float = 0.042  # spread of each control point
@@ -49,9 +49,9 @@ class Hand:
     warp_frequency: float = 3.5  # spread of those waves' wave number, radians
     width_spread: float = 0.22  # of the logarithm of width over height
     slant: float = 0.18  # mean shear to the right: most people are right-handed
-    slant_spread: float = 0.28
+    slant_spread: float = 0.30
     slant_limit: float = 0.5
-    turn_spread: float = 0.12  # radians
+    turn_spread: float = 0.18  # radians
     pen: float = 1.25  # mean radius of the pen, pixels
     pen_spread: float = 0.27  # of its logarithm
     pen_limits: tuple[float, float] = (0.7, 2.5)  # pixels
