@@ -7,10 +7,10 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-site notebooks offline-quality lab serve lock repository clean
+.PHONY: help book test test-site test-colab test-gpu notebooks offline-quality lab serve links lock repository clean
 
 help: ## list these commands
-	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-15s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-16s %s\n", $$1, $$2 }'
 
 book: $(VENV)/.installed-book ## build the site from the notebooks as committed
 	@$(BIN)/jupyter-book build . -W --keep-going -n -q
@@ -21,6 +21,15 @@ test: $(VENV)/.installed-all ## run every chapter anew, compare its outputs, and
 
 test-site: book $(VENV)/.installed-all ## test the built site in Chromium
 	@$(BIN)/python -m pytest tests/site $(ARGS)
+
+test-colab: $(VENV)/.installed-all ## run the chapters as Colab does: newest packages, no checkout
+	@$(BIN)/python -m pytest tests/colab $(ARGS)
+
+test-gpu: $(VENV)/.installed-gpu ## run the chapters on a machine with an NVIDIA GPU
+	@$(BIN)/python tools/check_gpu.py
+	@TF_FORCE_GPU_ALLOW_GROWTH=true XLA_PYTHON_CLIENT_PREALLOCATE=false \
+	  $(BIN)/python -m pytest --nbval notebooks --junitxml=_build/gpu/junit.xml $(ARGS)
+	@$(BIN)/python tools/gpu_status.py _build/gpu/junit.xml _build/gpu/status.json
 
 notebooks: $(VENV)/.installed-all ## run the chapters and rewrite their outputs (NOTEBOOKS="..." for some)
 	@$(BIN)/python tools/run_notebooks.py $(NOTEBOOKS)
@@ -35,10 +44,16 @@ serve: book ## build the site and serve it on this machine
 	@echo "http://127.0.0.1:$(or $(PORT),8000)/ (Ctrl-C ends it)"
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(or $(PORT),8000)
 
-lock: $(UV) ## write requirements.txt anew from pyproject.toml (UPGRADE=--upgrade for new versions)
-	@$(UV) pip compile --quiet --universal --python-version 3.11 --fork-strategy fewest \
-	  --all-extras --custom-compile-command "make lock" $(UPGRADE) \
-	  pyproject.toml --output-file requirements.txt
+COMPILE := pip compile --quiet --fork-strategy fewest --custom-compile-command "make lock" pyproject.toml
+EXTRAS := --extra notebooks --extra book --extra test --extra lab
+
+links: $(UV) ## follow every link of the published site (URL=https://...)
+	@$(UV) tool run --quiet linkchecker@10.6.0 --check-extern --no-warnings "$(URL)" "$(URL:/=)/sitemap.xml"
+
+lock: $(UV) ## write both lock files anew from pyproject.toml (UPGRADE=--upgrade for new versions)
+	@$(UV) $(COMPILE) --universal --python-version 3.11 $(EXTRAS) $(UPGRADE) --output-file requirements.txt
+	@$(UV) $(COMPILE) --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	  $(EXTRAS) --extra gpu --constraints requirements.txt --output-file requirements-gpu.txt
 
 repository: $(VENV)/.installed-book ## write the repository's address into the book (REPO=owner/name)
 	@$(BIN)/python tools/set_repository.py "$(REPO)"
@@ -56,6 +71,10 @@ $(UV):
 
 $(VENV)/.installed-book: pyproject.toml requirements.txt | $(UV)
 	@$(UV) pip install --quiet --python $(BIN)/python --constraints requirements.txt -e '.[book]'
+	@touch $@
+
+$(VENV)/.installed-gpu: pyproject.toml requirements-gpu.txt | $(UV)
+	@$(UV) pip install --quiet --python $(BIN)/python --requirements requirements-gpu.txt -e .
 	@touch $@
 
 $(VENV)/.installed-all: pyproject.toml requirements.txt | $(UV)

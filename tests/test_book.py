@@ -1,5 +1,6 @@
 """The site with a repository and an address, as it will be published."""
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,7 +11,7 @@ import nbformat
 import pytest
 import set_repository
 
-from mnistlib.results import MIME_TYPE
+from mnistlib.results import MIME_TYPE, collect
 
 ROOT = Path(__file__).resolve().parent.parent
 CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("0*.ipynb"))
@@ -54,8 +55,13 @@ def build(folder, **environment):
 
 @pytest.fixture(scope="module")
 def published(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("published")
+    status = {"date": "2026-01-02", "data": "MNIST", "device": "Some GPU", "versions": {}}
+    status["chapters"] = {CHAPTERS[0]: {"seconds": 12.3, "failures": 0}}
+    (folder / "_build" / "gpu").mkdir(parents=True)
+    (folder / "_build" / "gpu" / "status.json").write_text(json.dumps(status))
     return build(
-        tmp_path_factory.mktemp("published"),
+        folder,
         BOOK_REPOSITORY="some-one/some-book",
         BOOK_BASE_URL="https://example.org/mnist",
     )
@@ -107,3 +113,26 @@ def test_the_results_page_says_what_the_chapter_stored(private):
     html = (private / "book" / "results.html").read_text()
     assert f"{stored['value']:.4f}" in html
     assert stored["label"] in html
+
+
+def test_the_status_page_has_a_row_for_each_notebook(private):
+    html = (private / "book" / "status.html").read_text().split("<article")[1]
+    for path in (ROOT / "notebooks").glob("*.ipynb"):
+        run = nbformat.read(path, as_version=4).metadata["run"]
+        row = html.split(f"notebooks/{path.stem}.html")[1].split("</tr>")[0]
+        assert run["date"] in row
+        assert f"{run['seconds']:.0f} s" in row
+
+
+def test_the_status_page_shows_a_run_on_a_gpu(published):
+    html = (published / "book" / "status.html").read_text()
+    assert "Some GPU" in html
+    assert "12 s" in html
+
+
+def test_the_colab_page_names_the_versions(private):
+    html = (private / "book" / "colab.html").read_text()
+    for result in collect(ROOT / "notebooks"):
+        for name, version in result.versions.items():
+            assert f"<p>{name}</p>" in html
+            assert f"<p>{version}</p>" in html

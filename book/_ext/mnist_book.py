@@ -1,7 +1,6 @@
 """What this book asks of Sphinx beyond what extensions offer.
 
-- The ``results`` directive: a table of what the committed chapters recorded.
-- The ``offline-quality`` directive: a table of what that benchmark recorded.
+- Tables of what was recorded, by directives in ``records.py``.
 - Alternative text of figures, from where ``mnistlib.figures.show`` stores it.
 - The repository's address for the buttons, from the environment.
 - Nothing from other hosts.
@@ -9,89 +8,17 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from docutils import nodes
-from docutils.parsers.rst import directives
+import records
 from myst_nb.core.render import NbElementRenderer
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
-from sphinx.util.docutils import SphinxDirective
-
-from mnistlib.results import Result, collect
 
 UNKNOWN_REPOSITORY = "OWNER/REPOSITORY"
-
-
-class ResultsDirective(SphinxDirective):
-    """A table of the chapters' results on real MNIST."""
-
-    option_spec = {"compact": directives.flag}  # noqa: RUF012
-
-    def run(self) -> list[nodes.Node]:
-        folder = Path(self.env.srcdir) / "notebooks"
-        self.env.note_reread()
-        results = [result for result in collect(folder) if result.data == "MNIST"]
-        headers = ["Trained", "Accuracy", "95% interval", "Printed"]
-        if "compact" not in self.options:
-            headers += ["Time", "Device"]
-        rows = [[nodes.Text(header) for header in headers]]
-        rows += [self._row(result)[: len(headers)] for result in results]
-        return [_table(rows)]
-
-    def _row(self, result: Result) -> list[nodes.Node]:
-        printed = "" if result.printed is None else f"{result.printed:.4f}"
-        link = nodes.reference("", result.label, internal=True)
-        link["refuri"] = self.env.app.builder.get_relative_uri(
-            self.env.docname, f"notebooks/{result.chapter}"
-        )
-        texts = [
-            f"{result.value:.4f}",
-            str(result.interval),
-            printed,
-            f"{result.seconds:.1f} s",
-            result.device,
-        ]
-        return [link, *map(nodes.Text, texts)]
-
-
-class OfflineQualityDirective(SphinxDirective):
-    """What ``benchmarks/offline_quality.py`` recorded."""
-
-    def run(self) -> list[nodes.Node]:
-        path = Path(self.env.srcdir) / "benchmarks" / "offline_quality.json"
-        self.env.note_dependency(str(path))
-        record = json.loads(path.read_text(encoding="utf-8"))
-        headers = ["Network", "MNIST to MNIST", "drawn to drawn", "drawn to MNIST"]
-        rows = [[nodes.Text(header) for header in headers]]
-        for name, kinds in record["networks"].items():
-            cells = [kinds[kind] for kind in ("mnist", "drawn", "transfer")]
-            texts = [f"{cell['mean']:.4f} ± {cell['deviation']:.4f}" for cell in cells]
-            rows.append([nodes.Text(text) for text in (name, *texts)])
-        versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
-        note = (
-            f"Trained on the first, tested on the second; mean and deviation of "
-            f"{record['seeds']} seeds. {record['device']}, {versions}."
-        )
-        return [_table(rows), nodes.paragraph(note, note)]
-
-
-def _table(rows: list[list[nodes.Node]]) -> nodes.table:
-    """Make a table whose first row is its head."""
-    group = nodes.tgroup(cols=len(rows[0]))
-    group += [nodes.colspec(colwidth=1) for _ in rows[0]]
-    for part, part_rows in ((nodes.thead(), rows[:1]), (nodes.tbody(), rows[1:])):
-        for row in part_rows:
-            entries = [nodes.entry("", nodes.paragraph("", "", cell)) for cell in row]
-            part += nodes.row("", *entries)
-        group += part
-    table = nodes.table("", group)
-    table["classes"].append("colwidths-auto")
-    return table
 
 
 def reread_chapters_together(
@@ -159,8 +86,7 @@ def drop_thebe(app: Sphinx) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    app.add_directive("results", ResultsDirective)
-    app.add_directive("offline-quality", OfflineQualityDirective)
+    records.setup(app)
     # Before the extensions that read these settings.
     app.connect("config-inited", set_repository, priority=1)
     app.connect("config-inited", set_base_url, priority=1)

@@ -8,12 +8,13 @@ from site_files import ROOT, SITE, pages
 
 from mnistlib.results import collect
 
+PROSE = ("index", "results", "sources", "status", "colab", "api", "about")
 CHAPTERS = [page for page in pages() if page.startswith("notebooks/0")]
 
 
 def test_all_pages_are_there():
     expected = {f"notebooks/{path.stem}.html" for path in (ROOT / "notebooks").glob("*.ipynb")}
-    expected |= {f"book/{name}.html" for name in ("index", "results", "sources", "api", "about")}
+    expected |= {f"book/{name}.html" for name in PROSE}
     assert expected | {"index.html", "404.html", "search.html"} <= set(pages())
 
 

@@ -1,0 +1,149 @@
+"""Tables of what was recorded: by the committed chapters, and by benchmarks.
+
+No number on the book's pages is typed; these directives put them there.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import nbformat
+from docutils import nodes
+from docutils.parsers.rst import directives
+from sphinx.application import Sphinx
+from sphinx.util.docutils import SphinxDirective
+
+from mnistlib.results import Result, collect
+
+
+class ResultsDirective(SphinxDirective):
+    """A table of the chapters' results on real MNIST."""
+
+    option_spec = {"compact": directives.flag}  # noqa: RUF012
+
+    def run(self) -> list[nodes.Node]:
+        folder = Path(self.env.srcdir) / "notebooks"
+        self.env.note_reread()
+        results = [result for result in collect(folder) if result.data == "MNIST"]
+        headers = ["Trained", "Accuracy", "95% interval", "Printed"]
+        if "compact" not in self.options:
+            headers += ["Time", "Device"]
+        rows = [_texts(*headers), *(self._row(result)[: len(headers)] for result in results)]
+        return [_table(rows)]
+
+    def _row(self, result: Result) -> list[nodes.Node]:
+        printed = "" if result.printed is None else f"{result.printed:.4f}"
+        link = _link(self, f"notebooks/{result.chapter}", result.label)
+        texts = [
+            f"{result.value:.4f}",
+            str(result.interval),
+            printed,
+            f"{result.seconds:.1f} s",
+            result.device,
+        ]
+        return [link, *_texts(*texts)]
+
+
+class OfflineQualityDirective(SphinxDirective):
+    """What ``benchmarks/offline_quality.py`` recorded."""
+
+    def run(self) -> list[nodes.Node]:
+        path = Path(self.env.srcdir) / "benchmarks" / "offline_quality.json"
+        self.env.note_dependency(str(path))
+        record = json.loads(path.read_text(encoding="utf-8"))
+        headers = ["Network", "MNIST to MNIST", "drawn to drawn", "drawn to MNIST"]
+        rows = [_texts(*headers)]
+        for name, kinds in record["networks"].items():
+            cells = [kinds[kind] for kind in ("mnist", "drawn", "transfer")]
+            texts = [f"{cell['mean']:.4f} ± {cell['deviation']:.4f}" for cell in cells]
+            rows.append(_texts(name, *texts))
+        versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+        note = (
+            f"Trained on the first, tested on the second; mean and deviation of "
+            f"{record['seeds']} seeds. {record['device']}, {versions}."
+        )
+        return [_table(rows), nodes.paragraph(note, note)]
+
+
+class StatusDirective(SphinxDirective):
+    """When each chapter last ran, how long, on what device, with which versions."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_reread()
+        folder = Path(self.env.srcdir) / "notebooks"
+        results = {result.chapter: result for result in reversed(collect(folder))}
+        rows = [_texts("Chapter", "Ran on", "Took", "Digits", "Device", "Versions")]
+        for path in sorted(folder.glob("*.ipynb")):
+            notebook = nbformat.read(path, as_version=4)
+            ran, result = notebook.metadata["run"], results.get(path.stem)
+            provenance = (result.data, result.device, _versions(result)) if result else ("", "", "")
+            row = _texts("", ran["date"], f"{ran['seconds']:.0f} s", *provenance)
+            row[0] = _link(self, f"notebooks/{path.stem}", _title(notebook))
+            rows.append(row)
+        return [_table(rows), *self._on_gpu()]
+
+    def _on_gpu(self) -> list[nodes.Node]:
+        path = Path(self.env.srcdir) / "_build" / "gpu" / "status.json"
+        if not path.is_file():
+            text = "No run on a GPU was at hand when this page was built."
+            return [nodes.paragraph(text, text)]
+        status = json.loads(path.read_text(encoding="utf-8"))
+        rows = [_texts("On a GPU", "Took", "Failures")]
+        for chapter, run in status["chapters"].items():
+            rows.append(_texts(chapter, f"{run['seconds']:.0f} s", str(run["failures"])))
+        versions = ", ".join(f"{name} {version}" for name, version in status["versions"].items())
+        text = f"{status['date']}, {status['device']}, {status['data']}, {versions}."
+        return [_table(rows), nodes.paragraph(text, text)]
+
+
+class VersionsDirective(SphinxDirective):
+    """The versions with which the chapters last passed."""
+
+    def run(self) -> list[nodes.Node]:
+        self.env.note_reread()
+        versions: dict[str, str] = {}
+        for result in collect(Path(self.env.srcdir) / "notebooks"):
+            versions |= result.versions
+        rows = [_texts(name, version) for name, version in versions.items()]
+        return [_table([_texts("Package", "Version"), *rows])]
+
+
+def _texts(*texts: str) -> list[nodes.Node]:
+    return [nodes.Text(text) for text in texts]
+
+
+def _link(directive: SphinxDirective, page: str, text: str) -> nodes.reference:
+    link = nodes.reference("", text, internal=True)
+    env = directive.env
+    link["refuri"] = env.app.builder.get_relative_uri(env.docname, page)
+    return link
+
+
+def _title(notebook: nbformat.NotebookNode) -> str:
+    return notebook.cells[0].source.splitlines()[0].removeprefix("# ")
+
+
+def _versions(result: Result) -> str:
+    return ", ".join(f"{name} {version}" for name, version in result.versions.items())
+
+
+def _table(rows: list[list[nodes.Node]]) -> nodes.table:
+    """Make a table whose first row is its head."""
+    group = nodes.tgroup(cols=len(rows[0]))
+    group += [nodes.colspec(colwidth=1) for _ in rows[0]]
+    for part, part_rows in ((nodes.thead(), rows[:1]), (nodes.tbody(), rows[1:])):
+        for row in part_rows:
+            entries = [nodes.entry("", nodes.paragraph("", "", cell)) for cell in row]
+            part += nodes.row("", *entries)
+        group += part
+    table = nodes.table("", group)
+    table["classes"].append("colwidths-auto")
+    return table
+
+
+def setup(app: Sphinx) -> None:
+    app.add_directive("results", ResultsDirective)
+    app.add_directive("offline-quality", OfflineQualityDirective)
+    app.add_directive("status", StatusDirective)
+    app.add_directive("versions", VersionsDirective)
