@@ -6,7 +6,13 @@ import pytest
 import tensorflow as tf
 
 from mnistlib.keras_models import compile_classifier, mlp
-from mnistlib.pipelines import evaluation_pipeline, scale, training_pipeline
+from mnistlib.pipelines import (
+    build_pipeline,
+    element_bytes,
+    evaluation_pipeline,
+    scale,
+    training_pipeline,
+)
 
 SIZE = 300
 
@@ -49,6 +55,36 @@ def test_training_deals_every_example_once_in_a_new_order(dataset, examples):
     assert sorted(first) == sorted(second) == list(range(SIZE))
     assert not np.array_equal(first, second)
     np.testing.assert_array_equal(images, scale(examples[0][first], None)[0])
+
+
+def test_the_bytes_of_an_element_are_those_of_its_tensors(dataset):
+    assert element_bytes(dataset) == 28 * 28 + 8
+    assert element_bytes(dataset.batch(32, drop_remainder=True)) == 32 * (28 * 28 + 8)
+
+
+def test_steps_are_applied_in_order_and_their_buffers_counted(dataset):
+    byte, real = 28 * 28 + 8, 4 * 28 * 28 + 8
+    steps = [("cache",), ("shuffle", 10), ("map", scale), ("batch", 32, True), ("prefetch", 2)]
+    pipeline, held = build_pipeline(dataset, steps)
+    assert held == SIZE * byte + 10 * byte + 2 * 32 * real
+    assert len(pipeline) == SIZE // 32
+    assert pipeline.element_spec[0].shape == (32, 28, 28, 1)
+    _, held = build_pipeline(dataset, [("map", scale), ("shuffle", 10), ("batch", 32, True)])
+    assert held == 10 * real
+
+
+def test_counted_bytes_are_what_the_process_grows_by():
+    psutil = pytest.importorskip("psutil")
+    megabyte = tf.zeros((2**20,), tf.uint8)
+    numbers = tf.data.Dataset.range(400)
+    steps = [("map", lambda _: tf.identity(megabyte) + 1), ("shuffle", 150)]
+    pipeline, held = build_pipeline(numbers, steps)
+    before = psutil.Process().memory_info().rss
+    iterator = iter(pipeline)
+    next(iterator)
+    grown = psutil.Process().memory_info().rss - before
+    assert held == 150 * 2**20
+    assert 0.8 * held < grown < 1.5 * held
 
 
 def test_the_network_is_what_numpy_computes(examples):

@@ -26,6 +26,11 @@ TAUGHT = {
         keras_models.mlp,
         keras_models.compile_classifier,
     ],
+    "03_keras_in_practice": [
+        keras_models.dropout_mlp,
+        pipelines.element_bytes,
+        pipelines.build_pipeline,
+    ],
 }
 
 

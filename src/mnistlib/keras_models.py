@@ -31,6 +31,35 @@ def mlp() -> keras.Model:
     )
 
 
+def dropout_mlp(output_activation: str | None = None) -> keras.Model:
+    """Build the network with 512 hidden units, a fifth of them dropped in training.
+
+    Parameters
+    ----------
+    output_activation
+        None for logits, ``"softmax"`` for probabilities.
+
+    Returns
+    -------
+    keras.Model
+        Takes images ``(batch, 28, 28)``, float32 from 0 to 1; gives logits or
+        probabilities ``(batch, 10)``, float32. Not compiled.
+
+    References
+    ----------
+    The beginner's quickstart of TensorFlow, as it was in 2018.
+    """
+    return keras.Sequential(
+        [
+            keras.Input(shape=(28, 28)),
+            keras.layers.Flatten(),
+            keras.layers.Dense(512, activation="relu"),
+            keras.layers.Dropout(0.2),
+            keras.layers.Dense(10, activation=output_activation),
+        ]
+    )
+
+
 def compile_classifier(model: keras.Model, learning_rate: float = 0.001) -> keras.Model:
     """Compile a network that gives logits, for training with Adam.
 

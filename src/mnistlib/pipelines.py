@@ -1,11 +1,14 @@
 """Input pipelines with ``tf.data``: the order of the steps, and why.
 
-The chapter on Keras and TFDS builds these functions step by step; a test keeps
-the two the same.
+The chapters on Keras build these functions step by step; a test keeps the two
+the same.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+import numpy as np
 import tensorflow as tf
 
 
@@ -76,5 +79,113 @@ def evaluation_pipeline(dataset: tf.data.Dataset, batch_size: int = 128) -> tf.d
         dataset.map(scale, num_parallel_calls=tf.data.AUTOTUNE)
         .batch(batch_size)
         .cache()
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def element_bytes(dataset: tf.data.Dataset) -> int:
+    """Count the bytes that one element of a dataset takes.
+
+    Parameters
+    ----------
+    dataset
+        Every axis of its elements must have a known length.
+
+    Returns
+    -------
+    int
+        Bytes of all tensors of an element together.
+
+    Examples
+    --------
+    >>> element_bytes(tf.data.Dataset.from_tensors(np.zeros((28, 28), np.float32)))
+    3136
+    """
+    specs = tf.nest.flatten(dataset.element_spec)
+    return sum(spec.shape.num_elements() * spec.dtype.size for spec in specs)
+
+
+def build_pipeline(dataset: tf.data.Dataset, steps: Sequence[tuple]) -> tuple[tf.data.Dataset, int]:
+    """Apply steps to a dataset, and count the bytes that they hold when full.
+
+    Parameters
+    ----------
+    dataset
+        Its elements have axes of known length only.
+    steps
+        In order; each the name of a method of ``tf.data.Dataset`` and its
+        positional arguments, ``("shuffle", 1_000)``. ``batch`` has to drop the
+        remainder, so that its batches have a known length.
+
+    Returns
+    -------
+    dataset, held : tf.data.Dataset, int
+        The pipeline, and the bytes in the buffers of ``shuffle``, ``prefetch``
+        and ``cache``.
+
+    Examples
+    --------
+    >>> numbers = tf.data.Dataset.range(100)
+    >>> batches, held = build_pipeline(numbers, [("shuffle", 50), ("batch", 10, True)])
+    >>> len(batches), held
+    (10, 400)
+    """
+    held = 0
+    for name, *arguments in steps:
+        if name in ("shuffle", "prefetch"):
+            held += arguments[0] * element_bytes(dataset)
+        if name == "cache":
+            held += len(dataset) * element_bytes(dataset)
+        dataset = getattr(dataset, name)(*arguments)
+    return dataset, held
+
+
+def resumable_pipeline(
+    images: np.ndarray,
+    labels: np.ndarray,
+    epoch: tf.Variable,
+    seed: int = 0,
+    batch_size: int = 128,
+) -> tf.data.Dataset:
+    """Shuffle in an order that depends on the seed and the epoch's number alone.
+
+    ``Dataset.shuffle`` counts how often it was iterated, so training that was
+    cut off and started again would see its first epoch's order once more.
+
+    Parameters
+    ----------
+    images
+        uint8, ``(n, ...)``.
+    labels
+        ``(n,)``.
+    epoch
+        int64, on the CPU: the number of the epoch, read when an iteration
+        begins; that of :class:`mnistlib.callbacks.SeedEpochs`.
+    seed
+        Another seed gives other orders.
+    batch_size
+        Examples in a batch; the last batch may be smaller.
+
+    Returns
+    -------
+    tf.data.Dataset
+        Batches of float32 images from 0 to 1 and their labels.
+    """
+    with tf.device("CPU"):
+        images, labels = tf.constant(images), tf.constant(labels)
+
+    def shuffled_indices(_: tf.Tensor) -> tf.data.Dataset:
+        order = tf.random.experimental.stateless_shuffle(tf.range(len(labels)), seed=[seed, epoch])
+        return tf.data.Dataset.from_tensor_slices(order)
+
+    def examples(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+        return scale(tf.gather(images, indices), tf.gather(labels, indices))
+
+    return (
+        tf.data.Dataset.range(1)
+        .flat_map(shuffled_indices)
+        .apply(tf.data.experimental.assert_cardinality(len(labels)))
+        .batch(batch_size)
+        .map(examples, num_parallel_calls=tf.data.AUTOTUNE)
         .prefetch(tf.data.AUTOTUNE)
     )
