@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnistlib.keras_models import compile_classifier, mlp
+from mnistlib.keras_models import compile_classifier, dropout_mlp, mlp
 from mnistlib.pipelines import (
     build_pipeline,
     element_bytes,
@@ -94,6 +94,20 @@ def test_the_network_is_what_numpy_computes(examples):
     images = scale(examples[0][:5], None)[0].numpy()
     hidden = np.maximum(images.reshape(5, -1) @ w1 + b1, 0)
     np.testing.assert_allclose(model(images), hidden @ w2 + b2, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("activation", [None, "softmax"])
+def test_the_network_with_dropout_is_what_numpy_computes(examples, activation):
+    keras.utils.set_random_seed(0)
+    model = dropout_mlp(activation)
+    w1, b1, w2, b2 = (weight.numpy() for weight in model.weights)
+    images = (examples[0][:5, ..., 0] / np.float32(255)).astype(np.float32)
+    expected = np.maximum(images.reshape(5, -1) @ w1 + b1, 0) @ w2 + b2
+    if activation == "softmax":
+        expected = np.exp(expected) / np.exp(expected).sum(1, keepdims=True)
+    np.testing.assert_allclose(model(images), expected, rtol=1e-4, atol=1e-5)
+    hidden = keras.Model(model.inputs, model.layers[-2].output)(images, training=True).numpy()
+    assert 0.15 < np.mean(hidden[:, (images.reshape(5, -1) @ w1 > 0).all(0)] == 0) < 0.25
 
 
 def test_the_gradient_is_what_finite_differences_give(examples):
