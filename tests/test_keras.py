@@ -106,7 +106,7 @@ def test_the_network_with_dropout_is_what_numpy_computes(examples, activation):
     if activation == "softmax":
         expected = np.exp(expected) / np.exp(expected).sum(1, keepdims=True)
     np.testing.assert_allclose(model(images), expected, rtol=1e-4, atol=1e-5)
-    hidden = keras.Model(model.inputs, model.layers[-2].output)(images, training=True).numpy()
+    hidden = keras.Model(model.inputs[0], model.layers[-2].output)(images, training=True).numpy()
     assert 0.15 < np.mean(hidden[:, (images.reshape(5, -1) @ w1 > 0).all(0)] == 0) < 0.25
 
 
