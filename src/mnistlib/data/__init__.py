@@ -12,12 +12,14 @@ from mnistlib.data.arrays import (
 )
 from mnistlib.data.idx import read_idx, write_idx
 from mnistlib.data.official import OFFICIAL_FILES
+from mnistlib.data.pickled import ClassicMnist, read_pickle, write_pickle
 from mnistlib.data.resolve import Located, OfflineDigitsWarning, locate
 from mnistlib.data.tfds import PreparedDataset, prepare_tfds
 from mnistlib.files import cache_dir
 
 __all__ = [
     "OFFICIAL_FILES",
+    "ClassicMnist",
     "Located",
     "Mnist",
     "OfflineDigitsWarning",
@@ -30,5 +32,7 @@ __all__ = [
     "locate",
     "prepare_tfds",
     "read_idx",
+    "read_pickle",
     "write_idx",
+    "write_pickle",
 ]
