@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mnistlib import keras_models, pipelines
+from mnistlib import keras_models, pipelines, tf_softmax
 from mnistlib.results import collect
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -30,6 +30,14 @@ TAUGHT = {
         keras_models.dropout_mlp,
         pipelines.element_bytes,
         pipelines.build_pipeline,
+    ],
+    "05_low_level_tensorflow": [
+        tf_softmax.Adam,
+        tf_softmax.SoftmaxRegression,
+        tf_softmax.make_batches,
+        tf_softmax.train_epoch,
+        tf_softmax.accuracy,
+        tf_softmax.shuffle,
     ],
 }
 
@@ -165,6 +173,9 @@ def test_an_assertion_stands_with_the_result(path, notebook):
     )
 
 
+DEFINITIONS = (ast.FunctionDef, ast.ClassDef)
+
+
 def without_decoration(tree):
     """Drop docstrings and annotations, in which a chapter may be briefer."""
     for node in ast.walk(tree):
@@ -172,13 +183,13 @@ def without_decoration(tree):
             node.returns = None
             for argument in node.args.args:
                 argument.annotation = None
-            if ast.get_docstring(node) is not None:
-                node.body = node.body[1:]
+        if isinstance(node, DEFINITIONS) and ast.get_docstring(node) is not None:
+            node.body = node.body[1:]
     return ast.dump(tree)
 
 
 def definitions(code_cells):
-    """Return the functions that a chapter defines, by name."""
+    """Return the functions and classes that a chapter defines, by name."""
     found = {}
     for cell in code_cells:
         source = "\n".join(line for line in cell.source.splitlines() if "%pip" not in line)
@@ -186,7 +197,7 @@ def definitions(code_cells):
             tree = ast.parse(source)
         except SyntaxError:  # the setup cell, whose body was a magic
             continue
-        found |= {node.name: node for node in tree.body if isinstance(node, ast.FunctionDef)}
+        found |= {node.name: node for node in tree.body if isinstance(node, DEFINITIONS)}
     return found
 
 
