@@ -4,8 +4,9 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from scipy.signal import correlate2d
 
-from mnistlib.keras_models import compile_classifier, dropout_mlp, mlp
+from mnistlib.keras_models import cnn, compile_classifier, dropout_mlp, mlp
 from mnistlib.pipelines import (
     build_pipeline,
     element_bytes,
@@ -108,6 +109,29 @@ def test_the_network_with_dropout_is_what_numpy_computes(examples, activation):
     np.testing.assert_allclose(model(images), expected, rtol=1e-4, atol=1e-5)
     hidden = keras.Model(model.inputs[0], model.layers[-2].output)(images, training=True).numpy()
     assert 0.15 < np.mean(hidden[:, (images.reshape(5, -1) @ w1 > 0).all(0)] == 0) < 0.25
+
+
+def test_the_convolutional_network_is_what_scipy_computes(examples):
+    model = cnn()
+    kernel1, bias1, kernel2, bias2, w1, b1, w2, b2 = [weight.numpy() for weight in model.weights]
+    image = scale(examples[0][0], None)[0].numpy()
+
+    def convolve_and_pool(maps, kernel, bias):
+        """Correlate (height, width, in) with (3, 3, in, out), relu, and pool by 2."""
+        out = [
+            sum(
+                correlate2d(maps[..., i], kernel[..., i, o], mode="valid")
+                for i in range(maps.shape[2])
+            )
+            for o in range(kernel.shape[3])
+        ]
+        out = np.maximum(np.stack(out, axis=-1) + bias, 0)
+        size = out.shape[0] // 2 * 2
+        return out[:size, :size].reshape(size // 2, 2, size // 2, 2, -1).max(axis=(1, 3))
+
+    maps = convolve_and_pool(convolve_and_pool(image, kernel1, bias1), kernel2, bias2)
+    hidden = np.maximum(maps.ravel() @ w1 + b1, 0)
+    np.testing.assert_allclose(model(image[None])[0], hidden @ w2 + b2, rtol=1e-4, atol=1e-5)
 
 
 def test_the_gradient_is_what_finite_differences_give(examples):

@@ -20,6 +20,7 @@ from mnistlib.results import (
     current_device,
     current_versions,
     glue,
+    mcnemar_p_value,
     wilson_interval,
 )
 
@@ -35,6 +36,17 @@ def test_the_interval_is_scipys(successes, confidence):
 def test_counts_that_make_no_sense_are_refused(arguments):
     with pytest.raises(MnistError, match="no interval"):
         wilson_interval(*arguments)
+
+
+@pytest.mark.parametrize("counts", [(0, 0), (0, 1), (6, 0), (5, 5), (40, 71), (150, 1200)])
+def test_mcnemars_p_value_is_that_of_scipys_binomial_test(counts):
+    expected = binomtest(counts[0], sum(counts), 0.5).pvalue if any(counts) else 1.0
+    assert mcnemar_p_value(*counts) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_negative_count_is_refused():
+    with pytest.raises(MnistError, match="-1"):
+        mcnemar_p_value(-1, 3)
 
 
 @pytest.fixture

@@ -60,6 +60,29 @@ def dropout_mlp(output_activation: str | None = None) -> keras.Model:
     )
 
 
+def cnn() -> keras.Model:
+    """Build the small convolutional network: two convolutions, each with a pooling.
+
+    Returns
+    -------
+    keras.Model
+        Takes images ``(batch, 28, 28, 1)``, float32 from 0 to 1; gives logits
+        ``(batch, 10)``, float32. Not compiled.
+    """
+    return keras.Sequential(
+        [
+            keras.Input(shape=(28, 28, 1)),
+            keras.layers.Conv2D(16, 3, activation="relu"),
+            keras.layers.MaxPooling2D(),
+            keras.layers.Conv2D(32, 3, activation="relu"),
+            keras.layers.MaxPooling2D(),
+            keras.layers.Flatten(),
+            keras.layers.Dense(64, activation="relu"),
+            keras.layers.Dense(10),
+        ]
+    )
+
+
 def compile_classifier(model: keras.Model, learning_rate: float = 0.001) -> keras.Model:
     """Compile a network that gives logits, for training with Adam.
 

@@ -85,6 +85,45 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> In
     return Interval(max(0.0, center - half), min(1.0, center + half))
 
 
+def mcnemar_p_value(only_first: int, only_second: int) -> float:
+    """Tell whether two classifiers differ, from the images that one alone got right.
+
+    Images that both got right, or both wrong, say nothing about which is better.
+    If neither is, each of the others is a toss of a coin.
+
+    Parameters
+    ----------
+    only_first, only_second
+        How many images the first alone, and the second alone, got right.
+
+    Returns
+    -------
+    float
+        The exact two-sided p-value, from 0 to 1: how probable it is that equal
+        classifiers differ by as much, or more.
+
+    Raises
+    ------
+    mnistlib.MnistError
+        If a count is negative.
+
+    References
+    ----------
+    Q. McNemar, Note on the sampling error of the difference between correlated
+    proportions or percentages, Psychometrika 12 (1947).
+
+    Examples
+    --------
+    >>> mcnemar_p_value(0, 6)
+    0.03125
+    """
+    if min(only_first, only_second) < 0:
+        raise MnistError(f"counts {only_first} and {only_second}: neither may be negative")
+    tosses = only_first + only_second
+    tail = sum(math.comb(tosses, k) for k in range(min(only_first, only_second) + 1))
+    return min(1.0, 2 * tail / 2**tosses)
+
+
 @dataclass(frozen=True)
 class Result:
     """One number that a chapter stands for.

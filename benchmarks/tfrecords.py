@@ -1,0 +1,145 @@
+"""Writing and reading TFRecords: the source's way against the library's.
+
+    python benchmarks/tfrecords.py [--quick]
+
+The source writes one Example at a time from eager tensors, and parses one example
+at a time. The library takes arrays, and parses whole batches.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import numpy as np
+import tensorflow as tf
+from compare import Comparison, in_turn
+
+from mnistlib.data import load
+from mnistlib.tfrecord import read, write
+
+BATCH_SIZE = 32
+SPEC = {
+    "height": tf.io.FixedLenFeature([], tf.int64),
+    "width": tf.io.FixedLenFeature([], tf.int64),
+    "label": tf.io.FixedLenFeature([], tf.int64),
+    "image": tf.io.FixedLenFeature([], tf.string),
+}
+
+
+def bytes_feature(value: bytes) -> tf.train.Feature:
+    return tf.train.Feature(bytes_list=tf.train.BytesList(value=[value]))
+
+
+def int64_feature(value: int) -> tf.train.Feature:
+    return tf.train.Feature(int64_list=tf.train.Int64List(value=[value]))
+
+
+def source_write(path: Path, images: np.ndarray, labels: np.ndarray) -> None:
+    dataset = tf.data.Dataset.from_tensor_slices((images, labels))
+    with tf.io.TFRecordWriter(str(path)) as writer:
+        for image, label in dataset:
+            feature = {
+                "height": int64_feature(image.shape[0]),
+                "width": int64_feature(image.shape[1]),
+                "label": int64_feature(label.numpy()),
+                "image": bytes_feature(tf.io.serialize_tensor(image).numpy()),
+            }
+            example = tf.train.Example(features=tf.train.Features(feature=feature))
+            writer.write(example.SerializeToString())
+
+
+def source_parse(serialized: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
+    example = tf.io.parse_single_example(serialized, SPEC)
+    image = tf.io.parse_tensor(example["image"], tf.uint8)
+    return tf.reshape(image, [28, 28, 1]), example["label"]
+
+
+def source_read(path: Path) -> tf.data.Dataset:
+    return (
+        tf.data.TFRecordDataset(str(path))
+        .map(source_parse, num_parallel_calls=tf.data.AUTOTUNE)
+        .batch(BATCH_SIZE)
+        .prefetch(tf.data.AUTOTUNE)
+    )
+
+
+def drain(dataset: tf.data.Dataset) -> int:
+    return sum(len(labels) for _, labels in dataset)
+
+
+def comparisons(quick: bool) -> list[Comparison]:
+    """Measure both rates.
+
+    Parameters
+    ----------
+    quick
+        Fewer examples and repeats.
+
+    Returns
+    -------
+    list of Comparison
+        Examples a second, medians.
+    """
+    images, labels = load().train
+    images, labels = images[..., None], labels.astype(np.int64)
+    repeats = 3 if quick else 5
+    num_slow = 2_000 if quick else 10_000
+    num_read = 20_000 if quick else 60_000
+
+    with tempfile.TemporaryDirectory() as scratch:
+        names = (Path(scratch, f"{i}") for i in range(2 * repeats + 2))
+
+        def rate(run, count):
+            start = time.perf_counter()
+            run()
+            return count / (time.perf_counter() - start)
+
+        def write_ours(count):
+            write(next(names), {"image": images[:count], "label": labels[:count]})
+
+        written = in_turn(
+            lambda: rate(
+                lambda: source_write(next(names), images[:num_slow], labels[:num_slow]), num_slow
+            ),
+            lambda: rate(lambda: write_ours(num_read), num_read),
+            repeats,
+        )
+        theirs, ours = Path(scratch, "theirs"), Path(scratch, "ours")
+        source_write(theirs, images[:num_read], labels[:num_read])
+        write(ours, {"image": images[:num_read], "label": labels[:num_read]})
+        parsed = in_turn(
+            lambda: rate(lambda: drain(source_read(theirs)), num_read),
+            lambda: rate(lambda: drain(read(ours, BATCH_SIZE, keys=("image", "label"))), num_read),
+            repeats,
+        )
+    unit = "images/s"
+    return [
+        Comparison("write TFRecords", unit, *written, aim=10, higher_is_better=True),
+        Comparison(
+            f"read TFRecords, batches of {BATCH_SIZE}",
+            unit,
+            *parsed,
+            aim=5,
+            higher_is_better=True,
+            note="ours includes checking every file's SHA-256 sum",
+        ),
+    ]
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="in less than a minute")
+    for comparison in comparisons(parser.parse_args().quick):
+        print(comparison)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,29 @@
+"""Datasets in TFRecord files: written whole or not at all, checked when read.
+
+A dataset is a folder: shards, each a TFRecord file of ``tf.train.Example``
+messages, and ``manifest.json``, which holds the features, the counts and the
+SHA-256 sum of each shard. ``python -m mnistlib.tfrecord`` makes one from a folder
+of PNG files, or verifies one.
+"""
+
+from mnistlib.tfrecord.framing import Record, crc32c, frame, masked_crc32c, read_records
+from mnistlib.tfrecord.images import write_image_folder
+from mnistlib.tfrecord.manifest import Manifest, Shard
+from mnistlib.tfrecord.reading import read, verify
+from mnistlib.tfrecord.schema import Feature
+from mnistlib.tfrecord.writing import write
+
+__all__ = [
+    "Feature",
+    "Manifest",
+    "Record",
+    "Shard",
+    "crc32c",
+    "frame",
+    "masked_crc32c",
+    "read",
+    "read_records",
+    "verify",
+    "write",
+    "write_image_folder",
+]
