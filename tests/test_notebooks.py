@@ -10,6 +10,7 @@ import pytest
 
 from mnistlib import keras_models, pipelines, tf_softmax
 from mnistlib.results import collect
+from mnistlib.tfrecord import framing
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -38,6 +39,13 @@ TAUGHT = {
         tf_softmax.train_epoch,
         tf_softmax.accuracy,
         tf_softmax.shuffle,
+    ],
+    "06_tfrecords_cnn": [
+        framing.crc32c_table,
+        framing.crc32c,
+        framing.masked_crc32c,
+        framing.frame,
+        keras_models.cnn,
     ],
 }
 

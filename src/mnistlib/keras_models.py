@@ -83,7 +83,10 @@ def cnn() -> keras.Model:
     )
 
 
-def compile_classifier(model: keras.Model, learning_rate: float = 0.001) -> keras.Model:
+def compile_classifier(
+    model: keras.Model,
+    learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 0.001,
+) -> keras.Model:
     """Compile a network that gives logits, for training with Adam.
 
     Parameters
@@ -91,7 +94,7 @@ def compile_classifier(model: keras.Model, learning_rate: float = 0.001) -> kera
     model
         Gives logits ``(batch, num_classes)``.
     learning_rate
-        Step size of Adam, without unit.
+        Step size of Adam, without unit; or a schedule that gives it for each step.
 
     Returns
     -------
