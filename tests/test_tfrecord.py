@@ -134,6 +134,14 @@ def test_png_gives_the_pixels_back(tmp_path, shape):
     np.testing.assert_array_equal(gather(read(tmp_path / "data", 4))["image"], images)
 
 
+def test_integers_that_fit_are_stored_in_a_smaller_type(tmp_path):
+    rows = ({"a": number} for number in (0, 7, 255))
+    write(tmp_path / "data", rows, features={"a": Feature((), "uint8")})
+    found = gather(read(tmp_path / "data", 2))["a"]
+    assert found.dtype == np.uint8
+    assert list(found) == [0, 7, 255]
+
+
 def test_tuples_and_whole_batches_on_demand(folder):
     dataset = read(folder, 8, keys=("image", "label"), drop_remainder=True)
     assert len(dataset) == len(list(dataset)) == 6
@@ -303,6 +311,8 @@ def test_a_folder_without_a_manifest_is_refused(tmp_path):
         ([{"a": 1}, {"b": 1}], {}, "example 1 has"),
         ([{"a": 1}, {"a": [1, 2]}], {}, "example 1: 'a' is int64 of shape"),
         ([{"a": 1}, {"a": 1.5}], {}, "example 1: 'a' is float64"),
+        ([{"a": 256}], {"features": {"a": Feature((), "uint8")}}, "example 0: 'a' is int64"),
+        ([{"a": -1}], {"features": {"a": Feature((), "uint8")}}, "example 0: 'a' is int64"),
         ({"a": np.zeros(3)}, {}, "no feature of shape .* float64 as 'numbers'"),
         ([{"a": 1}], {"compression": "LZ4"}, "compression='LZ4'"),
         ([{"a": 1}], {"shard_size": 0}, "shard_size=0"),

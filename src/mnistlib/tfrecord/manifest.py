@@ -43,8 +43,8 @@ class Manifest:
 
     Attributes
     ----------
-    features : dict of str to Feature
-        The parts of each example.
+    features : dict
+        A :class:`mnistlib.tfrecord.Feature` for each name in an example.
     shards : tuple of Shard
         Its files, in order.
     compression : str

@@ -70,7 +70,7 @@ class Feature:
                 raise MnistError(f"a PNG of shape {png_shape(value)}, where {self.shape} is due")
             return _bytes_feature(value)
         array = np.asarray(value)
-        if array.shape != self.shape or not np.can_cast(array.dtype, self.dtype, "same_kind"):
+        if array.shape != self.shape or not _fits(array, np.dtype(self.dtype)):
             raise MnistError(
                 f"{array.dtype} of shape {array.shape}, where {self.dtype} of shape "
                 f"{self.shape} is due"
@@ -174,6 +174,13 @@ def png_shape(data: bytes) -> tuple[int, int, int]:
     width, height, _, color_type = struct.unpack(">IIBB", data[16:26])
     # Grey, RGB, palette, grey with alpha, RGB with alpha.
     return height, width, {0: 1, 2: 3, 3: 3, 4: 2, 6: 4}.get(color_type, 3)
+
+
+def _fits(array: np.ndarray, dtype: np.dtype) -> bool:
+    """Tell whether a type can hold an array: integers by their values, all else by their type."""
+    if array.dtype != dtype and array.dtype.kind in "iu" and dtype.kind in "iu":
+        return np.array_equal(array, array.astype(dtype))
+    return np.can_cast(array.dtype, dtype, "same_kind")
 
 
 def _bytes_feature(data: bytes) -> tf.train.Feature:
