@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import pytest
 
-from mnistlib import keras_models, pipelines, tf_softmax
+from mnistlib import jax_cnn, jax_mlp, keras_models, pipelines, tf_softmax
 from mnistlib.results import collect
 from mnistlib.tfrecord import framing
 
@@ -46,6 +46,27 @@ TAUGHT = {
         framing.masked_crc32c,
         framing.frame,
         keras_models.cnn,
+    ],
+    "07_jax_from_scratch": [
+        jax_mlp.random_layer_params,
+        jax_mlp.init_params,
+        jax_mlp.predict,
+        jax_mlp.one_hot,
+        jax_mlp.cross_entropy,
+        jax_mlp.accuracy,
+    ],
+    "08_jax_full_speed": [
+        jax_mlp.descend,
+        jax_mlp.train_epoch,
+        jax_cnn.init_cnn,
+        jax_cnn.conv,
+        jax_cnn.cnn_logits,
+        jax_cnn.cnn_loss,
+        jax_cnn.adam_init,
+        jax_cnn.adam_update,
+        jax_cnn.one_cycle,
+        jax_cnn.cnn_step,
+        jax_cnn.batches_of,
     ],
 }
 

@@ -7,6 +7,7 @@ Things flow one way: files -> arrays -> pipeline -> network -> Result -> page.
 - :mod:`mnistlib.tfrecord`: TFRecord files that are whole, and say when they aren't.
 - :mod:`mnistlib.keras_models`: the networks of the Keras chapters.
 - :mod:`mnistlib.tf_softmax`: softmax regression in low-level TensorFlow.
+- :mod:`mnistlib.jax_mlp`, :mod:`mnistlib.jax_cnn`: those of the JAX chapters.
 - :mod:`mnistlib.figures`: one style of figure, alt text required.
 - :mod:`mnistlib.results`: what a chapter measured, and how sure it is.
 """

@@ -1,0 +1,224 @@
+"""A small convolutional network and Adam, from JAX's primitives. Imports no TensorFlow.
+
+The chapter on JAX at full speed writes these functions step by step; a test keeps the
+two the same. Parameters are a list of one pair ``(weights, biases)`` for each layer.
+"""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import NamedTuple
+
+import jax.numpy as jnp
+from jax import Array, jit, lax, nn, random, tree, value_and_grad
+from jaxtyping import Float, Int
+
+Params = list[tuple[Array, Array]]
+# Weights of two convolutions (height, width, channels in, out) and two dense layers.
+LAYER_SHAPES = ((5, 5, 1, 16), (3, 3, 16, 32), (7 * 7 * 32, 64), (64, 10))
+
+
+class AdamState(NamedTuple):
+    """What training carries from step to step.
+
+    Attributes
+    ----------
+    params : list of (weights, biases)
+        The network's parameters.
+    mean, square : list of (weights, biases)
+        Running means of the gradients and of their squares.
+    count : jax.Array
+        How many steps were taken, int32, of shape ``()``.
+    """
+
+    params: Params
+    mean: Params
+    square: Params
+    count: Array
+
+
+def init_cnn(key: Array) -> Params:
+    """Draw the parameters as He and others do for relu; biases are zero.
+
+    Parameters
+    ----------
+    key
+        A key of ``jax.random``.
+
+    Returns
+    -------
+    list of (weights, biases)
+        float32, of the shapes in ``LAYER_SHAPES``.
+
+    Examples
+    --------
+    >>> [weights.shape for weights, biases in init_cnn(random.key(0))]
+    [(5, 5, 1, 16), (3, 3, 16, 32), (1568, 64), (64, 10)]
+    """
+    keys = random.split(key, len(LAYER_SHAPES))
+    draw = nn.initializers.he_normal()
+    return [
+        (draw(layer_key, shape), jnp.zeros(shape[-1]))
+        for layer_key, shape in zip(keys, LAYER_SHAPES, strict=True)
+    ]
+
+
+def conv(
+    images: Float[Array, "batch height width inputs"],
+    kernel: Float[Array, "rows columns inputs outputs"],
+    stride: int,
+) -> Float[Array, "batch new_height new_width outputs"]:
+    """Slide a kernel over images, with zeros around them.
+
+    Parameters
+    ----------
+    images
+        ``(batch, height, width, inputs)``.
+    kernel
+        ``(rows, columns, inputs, outputs)``.
+    stride
+        How many pixels it moves at a time.
+
+    Returns
+    -------
+    jax.Array
+        ``(batch, ceil(height / stride), ceil(width / stride), outputs)``.
+    """
+    return lax.conv_general_dilated(
+        images,
+        kernel,
+        window_strides=(stride, stride),
+        padding="SAME",
+        dimension_numbers=("NHWC", "HWIO", "NHWC"),
+    )
+
+
+def cnn_logits(
+    params: Params, images: Float[Array, "batch 28 28 1"]
+) -> Float[Array, "batch classes"]:
+    """Compute ten scores for each image: two convolutions, two dense layers.
+
+    Parameters
+    ----------
+    params
+        As :func:`init_cnn` gives them.
+    images
+        float32 from 0 to 1, ``(batch, 28, 28, 1)``.
+
+    Returns
+    -------
+    jax.Array
+        Logits, float32, ``(batch, 10)``.
+    """
+    (w1, b1), (w2, b2), (w3, b3), (w4, b4) = params
+    hidden = nn.relu(conv(images, w1, stride=2) + b1)
+    hidden = nn.relu(conv(hidden, w2, stride=2) + b2)
+    hidden = nn.relu(hidden.reshape(len(images), -1) @ w3 + b3)
+    return hidden @ w4 + b4
+
+
+def cnn_loss(
+    params: Params, images: Float[Array, "batch 28 28 1"], labels: Int[Array, " batch"]
+) -> Float[Array, ""]:
+    """Return the mean cross-entropy in nats, float32, of shape ``()``."""
+    log_probabilities = nn.log_softmax(cnn_logits(params, images))
+    picked = jnp.take_along_axis(log_probabilities, labels[:, None], axis=1)
+    return -jnp.mean(picked)
+
+
+def one_cycle(count: Int[Array, ""] | int, num_steps: int, peak: float) -> Float[Array, ""]:
+    """Return the learning rate of a step: up to a peak in a fifth of the steps, then down.
+
+    Examples
+    --------
+    >>> [round(float(one_cycle(count, 100, 0.5)), 2) for count in (0, 10, 20, 60, 100)]
+    [0.0, 0.25, 0.5, 0.25, 0.0]
+    """
+    share = count / num_steps
+    return peak * jnp.minimum(share / 0.2, (1 - share) / 0.8)
+
+
+def adam_init(params: Params) -> AdamState:
+    """Begin: both running means are zero."""
+    return AdamState(
+        params,
+        tree.map(jnp.zeros_like, params),
+        tree.map(jnp.zeros_like, params),
+        jnp.array(0),
+    )
+
+
+def adam_update(state: AdamState, gradients: Params, rate: Float[Array, ""] | float) -> AdamState:
+    """Take one step of Adam.
+
+    Parameters
+    ----------
+    state
+        Where training stands.
+    gradients
+        Of the loss, in the form of the parameters.
+    rate
+        Step size, without unit.
+
+    Returns
+    -------
+    AdamState
+        The state after the step.
+
+    References
+    ----------
+    D. P. Kingma and J. Ba, Adam: a method for stochastic optimization, ICLR 2015.
+    """
+    count = state.count + 1
+    mean = tree.map(lambda m, g: 0.9 * m + 0.1 * g, state.mean, gradients)
+    square = tree.map(lambda s, g: 0.999 * s + 0.001 * g**2, state.square, gradients)
+    # Both started at zero: undo the pull towards it.
+    step, floor = rate / (1 - 0.9**count), 1 - 0.999**count
+    params = tree.map(
+        lambda p, m, s: p - step * m / (jnp.sqrt(s / floor) + 1e-8),
+        state.params,
+        mean,
+        square,
+    )
+    return AdamState(params, mean, square, count)
+
+
+@partial(jit, donate_argnames="state")
+def cnn_step(
+    state: AdamState,
+    images: Float[Array, "n 28 28 1"],
+    labels: Int[Array, " n"],
+    batch: Int[Array, " batch"],
+    num_steps: int,
+    peak: float,
+) -> tuple[AdamState, Float[Array, ""]]:
+    """Take one step on one batch.
+
+    Parameters
+    ----------
+    state
+        Where training stands; its memory is used for the result.
+    images, labels
+        All examples, on the device.
+    batch
+        Indices of the examples to use.
+    num_steps
+        How many steps the whole training takes.
+    peak
+        The highest learning rate.
+
+    Returns
+    -------
+    state, loss
+        The state after the step, and the loss before it.
+    """
+    loss, gradients = value_and_grad(cnn_loss)(state.params, images[batch], labels[batch])
+    rate = one_cycle(state.count, num_steps, peak)
+    return adam_update(state, gradients, rate), loss
+
+
+def batches_of(key: Array, num_examples: int, batch_size: int) -> Int[Array, "steps batch"]:
+    """Deal shuffled indices into batches; the few that fill no batch are left out."""
+    num_steps = num_examples // batch_size
+    order = random.permutation(key, num_examples)
+    return order[: num_steps * batch_size].reshape(num_steps, batch_size)
