@@ -16,6 +16,13 @@ from mnistlib import MnistError, jax_cnn, jax_mlp
 SIZES = (784, 20, 15, 10)
 
 
+@pytest.fixture(autouse=True)
+def exact_products():
+    """A GPU would round the factors to ten bits."""
+    with jax.default_matmul_precision("highest"):
+        yield
+
+
 @pytest.fixture
 def params():
     # Larger than the chapter's, so that no gradient drowns in rounding.
@@ -44,9 +51,10 @@ def numpy_loss(params, images, targets):
     return -(numpy_log_probabilities(params, images) * targets).sum(1).mean()
 
 
-@pytest.mark.parametrize("module", ["jax_mlp", "jax_cnn"])
-def test_no_tensorflow_is_imported(module):
-    program = f"import sys; sys.modules['tensorflow'] = None; import mnistlib.{module}"
+def test_no_tensorflow_is_imported():
+    program = (
+        "import sys; sys.modules['tensorflow'] = None; import mnistlib.jax_cnn, mnistlib.jax_mlp"
+    )
     finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr
 
@@ -212,7 +220,8 @@ def test_a_step_is_taken_at_the_rate_of_the_cycle(cnn, digits):
     images, labels = (jnp.asarray(part) for part in digits)
     batch = jnp.array([4, 1])
     state = jax_cnn.adam_init(cnn)._replace(count=jnp.array(3))
-    loss, gradients = jax.value_and_grad(jax_cnn.cnn_loss)(cnn, images[batch], labels[batch])
+    moved = jax_cnn.shift(images[batch], random.key(3))
+    loss, gradients = jax.value_and_grad(jax_cnn.cnn_loss)(cnn, moved, labels[batch])
     expected = jax_cnn.adam_update(state, gradients, 0.01 * 3 / 20)
     stepped, reported = jax_cnn.cnn_step(
         tree.map(jnp.copy, state), images, labels, batch, num_steps=100, peak=0.01
@@ -222,6 +231,19 @@ def test_a_step_is_taken_at_the_rate_of_the_cycle(cnn, digits):
     # Where a gradient is nearly zero, its sign is a matter of rounding.
     for mine, theirs in zip(tree.leaves(stepped.params), tree.leaves(expected.params), strict=True):
         np.testing.assert_allclose(mine, theirs, atol=1e-4)
+
+
+def test_a_shift_moves_every_image_alike_by_two_pixels_at_most():
+    images = np.zeros((2, 28, 28, 1), np.float32)
+    images[:, 14, 14] = 1
+    places = set()
+    for seed in range(40):
+        moved = np.asarray(jax_cnn.shift(images, random.key(seed)))
+        np.testing.assert_array_equal(moved[0], moved[1])
+        [place] = np.argwhere(moved[0, :, :, 0]) - 14
+        places.add(tuple(place.tolist()))
+    assert max(abs(np.ravel(list(places)))) == 2
+    assert len(places) > 12
 
 
 def test_batches_deal_each_example_at_most_once():

@@ -65,6 +65,7 @@ TAUGHT = {
         jax_cnn.adam_init,
         jax_cnn.adam_update,
         jax_cnn.one_cycle,
+        jax_cnn.shift,
         jax_cnn.cnn_step,
         jax_cnn.batches_of,
     ],

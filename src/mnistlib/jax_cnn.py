@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 
 Params = list[tuple[Array, Array]]
 # Weights of two convolutions (height, width, channels in, out) and two dense layers.
-LAYER_SHAPES = ((5, 5, 1, 16), (3, 3, 16, 32), (7 * 7 * 32, 64), (64, 10))
+LAYER_SHAPES = ((5, 5, 1, 32), (3, 3, 32, 64), (7 * 7 * 64, 64), (64, 10))
 
 
 class AdamState(NamedTuple):
@@ -23,9 +23,9 @@ class AdamState(NamedTuple):
 
     Attributes
     ----------
-    params : list of (weights, biases)
+    params : list
         The network's parameters.
-    mean, square : list of (weights, biases)
+    mean, square : list
         Running means of the gradients and of their squares.
     count : jax.Array
         How many steps were taken, int32, of shape ``()``.
@@ -53,7 +53,7 @@ def init_cnn(key: Array) -> Params:
     Examples
     --------
     >>> [weights.shape for weights, biases in init_cnn(random.key(0))]
-    [(5, 5, 1, 16), (3, 3, 16, 32), (1568, 64), (64, 10)]
+    [(5, 5, 1, 32), (3, 3, 32, 64), (3136, 64), (64, 10)]
     """
     keys = random.split(key, len(LAYER_SHAPES))
     draw = nn.initializers.he_normal()
@@ -183,6 +183,25 @@ def adam_update(state: AdamState, gradients: Params, rate: Float[Array, ""] | fl
     return AdamState(params, mean, square, count)
 
 
+def shift(images: Float[Array, "batch 28 28 1"], key: Array) -> Float[Array, "batch 28 28 1"]:
+    """Move all images of a batch alike, by up to two pixels each way.
+
+    Parameters
+    ----------
+    images
+        ``(batch, height, width, 1)``; what leaves on one side enters on the other.
+    key
+        A key of ``jax.random``.
+
+    Returns
+    -------
+    jax.Array
+        Of the same shape.
+    """
+    rows, columns = random.randint(key, (2,), -2, 3)
+    return jnp.roll(images, (rows, columns), axis=(1, 2))
+
+
 @partial(jit, donate_argnames="state")
 def cnn_step(
     state: AdamState,
@@ -192,7 +211,7 @@ def cnn_step(
     num_steps: int,
     peak: float,
 ) -> tuple[AdamState, Float[Array, ""]]:
-    """Take one step on one batch.
+    """Take one step on one batch, which is shifted at random.
 
     Parameters
     ----------
@@ -212,7 +231,8 @@ def cnn_step(
     state, loss
         The state after the step, and the loss before it.
     """
-    loss, gradients = value_and_grad(cnn_loss)(state.params, images[batch], labels[batch])
+    moved = shift(images[batch], random.key(state.count))
+    loss, gradients = value_and_grad(cnn_loss)(state.params, moved, labels[batch])
     rate = one_cycle(state.count, num_steps, peak)
     return adam_update(state, gradients, rate), loss
 
