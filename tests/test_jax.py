@@ -213,7 +213,7 @@ def test_adam_is_that_of_keras(cnn):
         optimizer.apply([tf.constant(np.asarray(g)) for g in tree.leaves(gradients)], variables)
     assert int(state.count) == 3
     for mine, theirs in zip(tree.leaves(state.params), variables, strict=True):
-        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-5)
+        np.testing.assert_allclose(mine, theirs, atol=1e-4)  # a step is 0.01
 
 
 def test_a_step_is_taken_at_the_rate_of_the_cycle(cnn, digits):
