@@ -44,11 +44,11 @@ serve: book ## build the site and serve it on this machine
 	@echo "http://127.0.0.1:$(or $(PORT),8000)/ (Ctrl-C ends it)"
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(or $(PORT),8000)
 
-COMPILE := pip compile --quiet --fork-strategy fewest --custom-compile-command "make lock" pyproject.toml
-EXTRAS := --extra notebooks --extra book --extra test --extra lab
-
 links: $(UV) ## follow every link of the published site (URL=https://...)
 	@$(UV) tool run --quiet linkchecker@10.6.0 --check-extern --no-warnings "$(URL)" "$(URL:/=)/sitemap.xml"
+
+COMPILE := pip compile --quiet --fork-strategy fewest --custom-compile-command "make lock" pyproject.toml
+EXTRAS := --extra notebooks --extra book --extra test --extra lab
 
 lock: $(UV) ## write both lock files anew from pyproject.toml (UPGRADE=--upgrade for new versions)
 	@$(UV) $(COMPILE) --universal --python-version 3.11 $(EXTRAS) $(UPGRADE) --output-file requirements.txt

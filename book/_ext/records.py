@@ -6,6 +6,7 @@ No number on the book's pages is typed; these directives put them there.
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
@@ -58,7 +59,7 @@ class OfflineQualityDirective(SphinxDirective):
             cells = [kinds[kind] for kind in ("mnist", "drawn", "transfer")]
             texts = [f"{cell['mean']:.4f} ± {cell['deviation']:.4f}" for cell in cells]
             rows.append(_texts(name, *texts))
-        versions = ", ".join(f"{name} {version}" for name, version in record["versions"].items())
+        versions = _versions(record["versions"])
         note = (
             f"Trained on the first, tested on the second; mean and deviation of "
             f"{record['seeds']} seeds. {record['device']}, {versions}."
@@ -77,7 +78,9 @@ class StatusDirective(SphinxDirective):
         for path in sorted(folder.glob("*.ipynb")):
             notebook = nbformat.read(path, as_version=4)
             ran, result = notebook.metadata["run"], results.get(path.stem)
-            provenance = (result.data, result.device, _versions(result)) if result else ("", "", "")
+            provenance = ("", "", "")
+            if result:
+                provenance = (result.data, result.device, _versions(result.versions))
             row = _texts("", ran["date"], f"{ran['seconds']:.0f} s", *provenance)
             row[0] = _link(self, f"notebooks/{path.stem}", _title(notebook))
             rows.append(row)
@@ -92,7 +95,7 @@ class StatusDirective(SphinxDirective):
         rows = [_texts("On a GPU", "Took", "Failures")]
         for chapter, run in status["chapters"].items():
             rows.append(_texts(chapter, f"{run['seconds']:.0f} s", str(run["failures"])))
-        versions = ", ".join(f"{name} {version}" for name, version in status["versions"].items())
+        versions = _versions(status["versions"])
         text = f"{status['date']}, {status['device']}, {status['data']}, {versions}."
         return [_table(rows), nodes.paragraph(text, text)]
 
@@ -124,8 +127,8 @@ def _title(notebook: nbformat.NotebookNode) -> str:
     return notebook.cells[0].source.splitlines()[0].removeprefix("# ")
 
 
-def _versions(result: Result) -> str:
-    return ", ".join(f"{name} {version}" for name, version in result.versions.items())
+def _versions(versions: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {version}" for name, version in versions.items())
 
 
 def _table(rows: list[list[nodes.Node]]) -> nodes.table:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import logging
 import os
 import threading
@@ -119,8 +118,7 @@ def verify(path: Path, expected: str) -> None:
         If it can't be read.
     """
     try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
+        found = pooch.file_hash(path)
     except OSError as error:
         raise MnistError(f"{path}: can't be read: {error.strerror}") from error
     if found != expected:

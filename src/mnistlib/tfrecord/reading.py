@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pooch
 import tensorflow as tf
 
 from mnistlib.errors import ChecksumError, MnistError
@@ -158,8 +158,7 @@ def _check_shard(path: Path, shard: Shard, manifest: Manifest, check_sum: bool) 
         raise MnistError(f"{path}: is missing: copy the whole folder, or write the data anew")
     altered = path.stat().st_size != shard.num_bytes
     if check_sum and not altered:
-        with path.open("rb") as file:
-            altered = hashlib.file_digest(file, "sha256").hexdigest() != shard.sha256
+        altered = pooch.file_hash(path) != shard.sha256
     if not altered:
         record = next(read_records(path, manifest.compression))
         if problem := mismatch(record.data, manifest.features):

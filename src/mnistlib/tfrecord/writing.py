@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+import pooch
 import tensorflow as tf
 
 from mnistlib.errors import MnistError
@@ -133,6 +133,4 @@ def _write_shards(
     for index, count in enumerate(counts):
         name = f"{index:05}-of-{len(counts):05}{suffix}"
         path = (folder / f"{index}").rename(folder / name)
-        with path.open("rb") as file:
-            digest = hashlib.file_digest(file, "sha256").hexdigest()
-        yield Shard(name, count, path.stat().st_size, digest)
+        yield Shard(name, count, path.stat().st_size, pooch.file_hash(path))
