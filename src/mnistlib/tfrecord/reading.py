@@ -84,8 +84,10 @@ def read(
     files = tf.data.Dataset.from_tensor_slices([str(Path(folder, s.name)) for s in manifest.shards])
     if shuffle:
         files = files.shuffle(len(manifest.shards), seed=seed)
+    # None, not 1: that would hand each record through an interleave of one file.
+    num_parallel_reads = parallel_reads if parallel_reads > 1 else None
     records = tf.data.TFRecordDataset(
-        files, manifest.compression, num_parallel_reads=parallel_reads
+        files, manifest.compression, num_parallel_reads=num_parallel_reads
     )
     if shuffle:
         records = records.shuffle(shuffle, seed=seed)
