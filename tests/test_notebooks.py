@@ -7,6 +7,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from IPython.core.inputtransformer2 import TransformerManager
 
 from mnistlib import jax_cnn, jax_mlp, keras_models, pipelines, tf_softmax
 from mnistlib.results import collect
@@ -58,6 +59,7 @@ TAUGHT = {
     "08_jax_full_speed": [
         jax_mlp.descend,
         jax_mlp.train_epoch,
+        jax_mlp.draw_params,
         jax_cnn.init_cnn,
         jax_cnn.conv,
         jax_cnn.cnn_logits,
@@ -180,6 +182,21 @@ def test_there_is_one_setup_cell_that_pins_nothing(code_cells):
     assert 'find_spec("mnistlib") is None' in installing[0].source
     assert "mnist-book @ git+https://github.com/" in installing[0].source
     assert "==" not in installing[0].source
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_the_setup_cell_installs_only_what_is_missing(code_cells, monkeypatch, installed):
+    [setup] = [cell.source for cell in code_cells if "%pip" in cell.source]
+    ran = []
+
+    class Shell:
+        def run_line_magic(self, name, line):
+            ran.append((name, line))
+
+    if not installed:
+        monkeypatch.setattr("importlib.util.find_spec", lambda name: None)
+    exec(TransformerManager().transform_cell(setup), {"get_ipython": Shell})
+    assert [name for name, _ in ran] == ([] if installed else ["pip"])
 
 
 def test_it_records_its_result(path):

@@ -11,10 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from itertools import pairwise
 
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, grad, jit, lax, nn, random, tree, vmap
+from jax.flatten_util import ravel_pytree
 from jax.scipy.special import logsumexp
 from jaxtyping import Float, Int
 
@@ -75,6 +77,30 @@ def init_params(sizes: Sequence[int], key: Array) -> Params:
         random_layer_params(num_inputs, num_outputs, layer_key)
         for num_inputs, num_outputs, layer_key in zip(sizes[:-1], sizes[1:], keys, strict=True)
     ]
+
+
+@partial(jit, static_argnames="sizes")
+def draw_params(sizes: tuple[int, ...], key: Array) -> Params:
+    """Draw the parameters of all layers at once, in one compiled call.
+
+    They are other numbers than those of :func:`init_params`, from the same
+    distribution: normal, with standard deviation 0.01.
+
+    Parameters
+    ----------
+    sizes
+        Length of the input, of each hidden layer and of the output.
+    key
+        A key of ``jax.random``.
+
+    Returns
+    -------
+    list of (weights, biases)
+        As :func:`random_layer_params` gives them.
+    """
+    layers = [(jnp.zeros((n, m)), jnp.zeros(n)) for m, n in pairwise(sizes)]
+    flat, unravel = ravel_pytree(layers)
+    return unravel(1e-2 * random.normal(key, flat.shape))
 
 
 def predict(params: Params, image: Float[Array, " pixels"]) -> Float[Array, " classes"]:
