@@ -1,0 +1,132 @@
+"""One network trained in three frameworks, each in the way that suits it.
+
+A *way* is a generator: it trains for an epoch, gives a function that classifies
+images, and goes on when it is asked for the next. All three train the network of
+:func:`mnistlib.keras_models.mlp` with Adam, on batches of the same size, in a new
+order every epoch.
+
+``python -m mnistlib.ways keras`` (or ``tensorflow``, ``jax``) trains for an epoch in
+a process of its own and prints the most memory that it held.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from importlib import import_module
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+
+from mnistlib.data import Split
+from mnistlib.errors import MnistError
+
+BATCH_SIZE = 128
+LEARNING_RATE = 0.001
+LAYER_SIZES = (784, 128, 10)
+
+#: Takes float32 images ``(n, 784)`` from 0 to 1, gives ten scores for each.
+Classifier = Callable[[np.ndarray], object]
+Way = Callable[[Split, int], Iterator[Classifier]]
+
+NAMES = ("keras", "tensorflow", "jax")
+
+
+class Run(NamedTuple):
+    """What came of training in one way from one seed.
+
+    Attributes
+    ----------
+    accuracies : list of float
+        On the validation set, after each epoch.
+    seconds : list of float
+        For each epoch, without the validation. The first holds the compilation.
+    classifier
+        As it was after the last epoch.
+    """
+
+    accuracies: list[float]
+    seconds: list[float]
+    classifier: Classifier
+
+
+def find_way(name: str) -> Way:
+    """Import one framework, and return the way to train with it.
+
+    Parameters
+    ----------
+    name
+        ``"keras"``, ``"tensorflow"`` or ``"jax"``.
+
+    Returns
+    -------
+    callable
+        Takes the training split and a seed.
+
+    Raises
+    ------
+    mnistlib.MnistError
+        If the name is another one.
+    """
+    if name not in NAMES:
+        raise MnistError(f"no way {name!r}: use one of {', '.join(NAMES)}")
+    return import_module(f"mnistlib.ways.with_{name}").train
+
+
+def scale(images: np.ndarray) -> np.ndarray:
+    """Flatten images and scale their pixels.
+
+    Parameters
+    ----------
+    images
+        uint8 ``(n, 28, 28)``.
+
+    Returns
+    -------
+    numpy.ndarray
+        float32 ``(n, 784)``, 0 to 1.
+    """
+    return images.reshape(len(images), -1) / np.float32(255)
+
+
+def accuracy(classifier: Classifier, split: Split) -> float:
+    """Return the share of a split's images that get their label's class.
+
+    Parameters
+    ----------
+    classifier
+        Of images as :func:`scale` gives them.
+    split
+        The images and their labels.
+    """
+    scores = np.asarray(classifier(scale(split.images)))
+    return float((scores.argmax(axis=1) == split.labels).mean())
+
+
+def run(way: Way, train: Split, validation: Split, seed: int, num_epochs: int) -> Run:
+    """Train in one way, and look at the validation set after each epoch.
+
+    Parameters
+    ----------
+    way
+        As :func:`find_way` returns it.
+    train, validation
+        What to learn from, and what to test on.
+    seed
+        Where the initial weights and the order of the images come from.
+    num_epochs
+        How often to go through ``train``.
+
+    Returns
+    -------
+    Run
+        Accuracies, times and the trained network.
+    """
+    accuracies, seconds = [], []
+    start = time.perf_counter()
+    for classifier in islice(way(train, seed), num_epochs):
+        seconds.append(time.perf_counter() - start)
+        accuracies.append(accuracy(classifier, validation))
+        start = time.perf_counter()
+    return Run(accuracies, seconds, classifier)

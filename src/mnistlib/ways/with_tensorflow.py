@@ -1,0 +1,105 @@
+"""TensorFlow below Keras: variables, a tape, an epoch compiled into one program."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import count
+
+import tensorflow as tf
+
+from mnistlib.data import Split
+from mnistlib.tf_softmax import Adam, make_batches, shuffle
+from mnistlib.ways import BATCH_SIZE, LAYER_SIZES, LEARNING_RATE, Classifier, scale
+
+
+class Mlp(tf.Module):
+    """A network with one hidden layer.
+
+    Parameters
+    ----------
+    seed
+        Of the weights, which come from a normal distribution of deviation 0.1 without
+        its tails. The biases start at 0.
+
+    Attributes
+    ----------
+    params : list of tf.Variable
+        Weights ``(784, 128)``, biases ``(128,)``, weights ``(128, 10)``, biases ``(10,)``.
+    """
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        num_inputs, num_hidden, num_classes = LAYER_SIZES
+        shapes = (num_inputs, num_hidden), (num_hidden, num_classes)
+        self.params = []
+        for layer, shape in enumerate(shapes):
+            draw = tf.random.stateless_truncated_normal(shape, [seed, layer], stddev=0.1)
+            self.params += [tf.Variable(draw), tf.Variable(tf.zeros(shape[1]))]
+
+    def __call__(self, images: tf.Tensor) -> tf.Tensor:
+        """Return logits, float32 ``(batch, 10)``, of images ``(batch, 784)``."""
+        weights, biases, last_weights, last_biases = self.params
+        hidden = tf.nn.relu(images @ weights + biases)
+        return hidden @ last_weights + last_biases
+
+
+def mean_loss(network: Mlp, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+    """Return the mean cross entropy in nats, of shape ``()``.
+
+    Parameters
+    ----------
+    network
+        Gives the logits.
+    images, labels
+        float32 ``(batch, 784)`` and integers ``(batch,)``.
+    """
+    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, network(images))
+    return tf.reduce_mean(losses)
+
+
+def train_step(network: Mlp, optimizer: Adam, images: tf.Tensor, labels: tf.Tensor) -> None:
+    """Learn from one batch.
+
+    Parameters
+    ----------
+    network, optimizer
+        Are changed.
+    images, labels
+        As for :func:`mean_loss`.
+    """
+    with tf.GradientTape() as tape:
+        loss = mean_loss(network, images, labels)
+    optimizer.apply(tape.gradient(loss, network.params))
+
+
+def train(split: Split, seed: int) -> Iterator[Classifier]:
+    """Train with one call an epoch, the digits on the device.
+
+    Parameters
+    ----------
+    split
+        What to learn from. The examples that fill no batch are left out of an
+        epoch, others each time.
+    seed
+        Of the weights and of the orders.
+
+    Yields
+    ------
+    callable
+        The network after each epoch, as :mod:`mnistlib.ways` says.
+    """
+    network = Mlp(seed)
+    optimizer = Adam(network.params, LEARNING_RATE)
+
+    @tf.function(jit_compile=True)
+    def train_epoch(images, labels):
+        for step in tf.range(len(labels)):
+            train_step(network, optimizer, images[step], labels[step])
+
+    images = tf.constant(scale(split.images))
+    labels = tf.constant(split.labels, tf.int64)
+    for epoch in count():
+        # A seed of its own for each epoch of each run.
+        examples = shuffle(images, labels, seed=1_000 * seed + epoch)
+        train_epoch(*make_batches(*examples, BATCH_SIZE))
+        yield network
