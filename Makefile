@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-site test-colab test-gpu notebooks offline-quality lab serve links lock repository clean
+.PHONY: help book test test-site test-colab test-gpu notebooks bench offline-quality lab serve links lock repository clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -33,6 +33,9 @@ test-gpu: $(VENV)/.installed-gpu ## run the chapters on a machine with an NVIDIA
 
 notebooks: $(VENV)/.installed-all ## run the chapters and rewrite their outputs (NOTEBOOKS="..." for some)
 	@$(BIN)/python tools/run_notebooks.py $(NOTEBOOKS)
+
+bench: $(VENV)/.installed-all ## run the sources' ways against ours (ARGS=--quick, or ARGS=--record)
+	@$(BIN)/python benchmarks/ledger.py $(ARGS)
 
 offline-quality: $(VENV)/.installed-all ## measure how well the offline digits stand in for MNIST
 	@$(BIN)/python benchmarks/offline_quality.py $(ARGS)

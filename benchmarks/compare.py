@@ -1,12 +1,20 @@
-"""One way against another, run in turn in one process."""
+"""One way against another, run in turn; and what every benchmark's program does."""
 
 from __future__ import annotations
 
+import argparse
 import gc
+import json
 import statistics
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from mnistlib import MnistError
+from mnistlib.files import atomic_write
+from mnistlib.results import current_device
 
 
 @dataclass(frozen=True)
@@ -23,6 +31,8 @@ class Comparison:
         The source's way and the book's.
     aim : float
         The ratio that was aimed for.
+    baseline : str
+        What the first value is, if it isn't the source's.
     higher_is_better : bool
         True for a rate, False for a duration.
     note : str
@@ -34,6 +44,7 @@ class Comparison:
     source: float
     ours: float
     aim: float
+    baseline: str = "source"
     higher_is_better: bool = False
     note: str = ""
 
@@ -50,8 +61,42 @@ class Comparison:
     def __str__(self) -> str:
         mark = "" if self.ratio >= self.aim else f"  (aim {self.aim:g}: missed)"
         return (
-            f"{self.name:40} {self.source:12.3f} {self.ours:12.3f} {self.unit:9} "
-            f"{self.ratio:7.1f}x{mark}"
+            f"{self.name:44} {self.source:12.4g} {self.ours:12.4g} {self.unit:10} "
+            f"{self.ratio:6.1f}x{mark}"
+        )
+
+
+@dataclass(frozen=True)
+class Reproduction:
+    """A source's program, run as it stands.
+
+    Attributes
+    ----------
+    source : str
+        ``"S0"`` to ``"S4"``, as the book's page on the sources numbers them.
+    name : str
+        What was trained.
+    printed : float or None
+        The test accuracy that the source printed.
+    today : float
+        What its way gives.
+    seconds : float
+        How long that took, compiling included.
+    chapter_label : str
+        Of the result that the chapter records for it.
+    """
+
+    source: str
+    name: str
+    printed: float | None
+    today: float
+    seconds: float
+    chapter_label: str
+
+    def __str__(self) -> str:
+        printed = "-" if self.printed is None else f"{self.printed:.4f}"
+        return (
+            f"{self.source} {self.name:41} {printed:>12} {self.today:12.4f} in {self.seconds:.0f} s"
         )
 
 
@@ -84,3 +129,53 @@ def seconds(run: Callable[[], object]) -> Callable[[], float]:
         return time.perf_counter() - start
 
     return timed
+
+
+def main(
+    description: str,
+    framework: str,
+    comparisons: Callable[[bool], list[Comparison]],
+    reproductions: Callable[[], list[Reproduction]] | None = None,
+) -> int:
+    """Read the command line, measure, and print a line for each comparison.
+
+    Parameters
+    ----------
+    description
+        Of the benchmark, in a line.
+    framework
+        Whose device is named, a key of ``mnistlib.results.FRAMEWORKS``.
+    comparisons
+        Takes True if it has to be quick.
+    reproductions
+        Runs the source's programs from start to end. Not called when it has to
+        be quick.
+
+    Returns
+    -------
+    int
+        0, or 1 if the data or a setting is wrong.
+    """
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--quick", action="store_true", help="fewer repeats, shorter trainings")
+    parser.add_argument("--json", type=Path, help="write what was measured to this file, too")
+    options = parser.parse_args()
+    try:
+        compared = comparisons(options.quick)
+        reproduced = reproductions() if reproductions and not options.quick else []
+    except MnistError as error:
+        print(error, file=sys.stderr)
+        return 1
+    for each in (*compared, *reproduced):
+        print(each)
+        if getattr(each, "note", ""):
+            print(f"  {each.note}")
+    if options.json:
+        record = {
+            "device": current_device(framework),
+            "comparisons": [each.as_dict() for each in compared],
+            "reproductions": [asdict(each) for each in reproduced],
+        }
+        with atomic_write(options.json) as file:
+            file.write(json.dumps(record).encode())
+    return 0

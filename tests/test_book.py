@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
+from html import escape
 from pathlib import Path
 
 import nbformat
@@ -78,6 +80,8 @@ def test_the_buttons_point_at_the_chapter(published, chapter):
     html = (published / "notebooks" / f"{chapter}.html").read_text()
     colab = "https://colab.research.google.com/github/some-one/some-book/blob/main/"
     assert f"{colab}notebooks/{chapter}.ipynb" in html
+    binder = "https://mybinder.org/v2/gh/some-one/some-book/main?urlpath=tree/"
+    assert f"{binder}notebooks/{chapter}.ipynb" in html
     assert 'href="https://github.com/some-one/some-book"' in html
     assert "btn-fullscreen-button" in html
     assert "btn-download-source-button" in html
@@ -93,7 +97,7 @@ def test_a_published_page_has_its_address(published):
 @pytest.mark.parametrize("chapter", CHAPTERS)
 def test_no_button_opens_a_chapter_that_cannot_install_the_library(private, chapter):
     html = (private / "notebooks" / f"{chapter}.html").read_text()
-    assert "colab.research" not in html
+    assert "colab.research" not in html and "mybinder" not in html
     assert 'href="https://github.com/OWNER/REPOSITORY' not in html
     assert 'href="https://github.com/some-one/some-book"' in html
     assert "btn-download-source-button" in html
@@ -128,6 +132,34 @@ def test_the_status_page_shows_a_run_on_a_gpu(published):
     html = (published / "book" / "status.html").read_text()
     assert "Some GPU" in html
     assert "12 s" in html
+
+
+def test_the_ledger_says_what_was_recorded(private):
+    html = (private / "book" / "ledger.html").read_text().split("<article")[1]
+    html = html.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")  # Sphinx curls them
+    record = json.loads((ROOT / "benchmarks" / "ledger.json").read_bytes())
+    for row in record["comparisons"]:
+        cells = html.split(escape(row["name"], quote=False))[1].split("</tr>")[0]
+        assert f"<p>{row['ratio']:.1f}</p>" in cells
+        assert ("missed" in cells) == (row["ratio"] < row["aim"])
+    for row in record["reproductions"]:
+        cells = html.split(row["name"])[1].split("</tr>")[0]
+        assert f"<p>{row['today']:.4f}</p>" in cells
+
+
+def test_prices_come_from_the_chapters(private):
+    html = (private / "book" / "ledger.html").read_text().split("<article")[1]
+    for chapter, name in re.findall(
+        r"{recorded}`(\w+):([\w-]+)`", (ROOT / "book" / "ledger.md").read_text()
+    ):
+        notebook = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4)
+        outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+        [value] = [
+            next(iter(output.data.values()))
+            for output in outputs
+            if output.get("metadata", {}).get("scrapbook", {}).get("name") == name
+        ]
+        assert value in html
 
 
 def test_the_colab_page_names_the_versions(private):

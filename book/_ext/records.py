@@ -6,14 +6,16 @@ No number on the book's pages is typed; these directives put them there.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 
 import nbformat
 from docutils import nodes
 from docutils.parsers.rst import directives
 from sphinx.application import Sphinx
-from sphinx.util.docutils import SphinxDirective
+from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from mnistlib.results import Result, collect
 
@@ -112,6 +114,87 @@ class VersionsDirective(SphinxDirective):
         return [_table([_texts("Package", "Version"), *rows])]
 
 
+class LedgerDirective(SphinxDirective):
+    """What ``benchmarks/ledger.py`` recorded: ``reproductions`` or ``comparisons``."""
+
+    required_arguments = 1
+
+    def run(self) -> list[nodes.Node]:
+        folder = Path(self.env.srcdir)
+        path = folder / "benchmarks" / "ledger.json"
+        self.env.note_dependency(str(path))
+        record = json.loads(path.read_text(encoding="utf-8"))
+        kinds = {"reproductions": self._reproductions, "comparisons": self._comparisons}
+        if self.arguments[0] not in kinds:
+            raise self.error(f"no table {self.arguments[0]!r}: choose from {', '.join(kinds)}")
+        table = _table(kinds[self.arguments[0]](record[self.arguments[0]]))
+        devices, versions = " and ".join(record["devices"]), _versions(record["versions"])
+        note = f"Recorded on {record['date']} on {devices}, {versions}."
+        return [table, nodes.paragraph(note, note)]
+
+    def _reproductions(self, rows: list[dict]) -> list[list[nodes.Node]]:
+        self.env.note_reread()
+        results = {result.label: result for result in collect(Path(self.env.srcdir) / "notebooks")}
+        table = [_texts("Source", "Trained", "Printed", "Today", "Chapter", "95% interval", "Took")]
+        for row in rows:
+            result = results[row["chapter_label"]]
+            printed = "" if row["printed"] is None else f"{row['printed']:.4f}"
+            texts = [f"{row['today']:.4f}", f"{result.value:.4f}", str(result.interval)]
+            cells = _texts(row["source"], "", printed, *texts, f"{row['seconds']:.0f} s")
+            cells[1] = _link(self, f"notebooks/{result.chapter}", row["name"])
+            table.append(cells)
+        return table
+
+    def _comparisons(self, rows: list[dict]) -> list[list[nodes.Node]]:
+        table = [_texts("Compared", "Source", "Ours", "Unit", "Ratio", "Aim", "")]
+        for row in rows:
+            outcome = "reached" if row["ratio"] >= row["aim"] else "missed"
+            if row["baseline"] != "source":
+                outcome += f"; the first is {row['baseline']}"
+            if row["note"]:
+                outcome += f"; {row['note']}"
+            values = [_three_digits(row[key]) for key in ("source", "ours")]
+            aim = f"{row['aim']:g}"
+            table.append(
+                _texts(row["name"], *values, row["unit"], f"{row['ratio']:.1f}", aim, outcome)
+            )
+        return table
+
+
+class RecordedRole(SphinxRole):
+    """``{recorded}`CHAPTER:NAME```: a value that the chapter glued."""
+
+    def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
+        chapter, _, name = self.text.partition(":")
+        path = Path(self.env.srcdir) / "notebooks" / f"{chapter}.ipynb"
+        self.env.note_dependency(str(path))
+        value = _glued(path).get(name) if path.is_file() else None
+        if value is None:
+            message = f"{path.name} glues no {name!r}"
+            return [], [self.inliner.reporter.error(message, line=self.lineno)]
+        return [nodes.Text(value)], []
+
+
+@cache
+def _glued(path: Path) -> dict[str, str]:
+    """Read the values that ``mnistlib.results.glue`` left in a notebook's outputs."""
+    outputs = [
+        output
+        for cell in nbformat.read(path, as_version=4).cells
+        for output in cell.get("outputs", [])
+        if "scrapbook" in output.get("metadata", {})
+    ]
+    return {
+        output.metadata.scrapbook["name"]: next(iter(output["data"].values())) for output in outputs
+    }
+
+
+def _three_digits(value: float) -> str:
+    """Write 12345.6 as 12,300 and 0.123456 as 0.123."""
+    digits = max(0, 2 - math.floor(math.log10(abs(value)))) if value else 0
+    return f"{float(f'{value:.3g}'):,.{digits}f}"
+
+
 def _texts(*texts: str) -> list[nodes.Node]:
     return [nodes.Text(text) for text in texts]
 
@@ -150,3 +233,5 @@ def setup(app: Sphinx) -> None:
     app.add_directive("offline-quality", OfflineQualityDirective)
     app.add_directive("status", StatusDirective)
     app.add_directive("versions", VersionsDirective)
+    app.add_directive("ledger", LedgerDirective)
+    app.add_role("recorded", RecordedRole())
