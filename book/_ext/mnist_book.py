@@ -60,7 +60,7 @@ def set_repository(app: Sphinx, config: Config) -> None:
         # In Colab their first cells would install from nowhere.
         options["launch_buttons"] = {}
         # Not the logger: Sphinx is quiet here, and this is no warning.
-        print("No Colab button: the book's repository isn't set (make repository REPO=owner/name).")
+        print("No Colab or Binder buttons: no repository is set (make repository REPO=owner/name).")
 
 
 def set_base_url(app: Sphinx, config: Config) -> None:

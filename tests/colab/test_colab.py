@@ -77,4 +77,5 @@ def test_a_chapter_runs_in_colab(chapter, colab, tmp_path):
     assert {name: after[name] for name in before} == before
     assert "mnist-book" in after
     # All of the rest is small and pure Python: no framework came along.
-    assert after.keys() - before.keys() <= {"mnist-book", "pooch", "platformdirs", "tqdm"}
+    small = {"jaxtyping", "platformdirs", "pooch", "tqdm", "wadler-lindig"}
+    assert after.keys() - before.keys() <= {"mnist-book", *small}
