@@ -9,7 +9,7 @@ from site_files import ROOT, SITE, pages
 
 from mnistlib.results import collect
 
-PROSE = ("index", "results", "sources", "status", "colab", "api", "about")
+PROSE = ("index", "results", "ledger", "sources", "status", "glossary", "colab", "api", "about")
 CHAPTERS = [page for page in pages() if page.startswith("notebooks/0")]
 
 
