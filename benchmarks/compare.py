@@ -76,8 +76,8 @@ class Reproduction:
         ``"S0"`` to ``"S4"``, as the book's page on the sources numbers them.
     name : str
         What was trained.
-    printed : float or None
-        The test accuracy that the source printed.
+    printed : str
+        The test accuracy that the source printed, in its precision.
     today : float
         What its way gives.
     seconds : float
@@ -88,13 +88,13 @@ class Reproduction:
 
     source: str
     name: str
-    printed: float | None
+    printed: str
     today: float
     seconds: float
     chapter_label: str
 
     def __str__(self) -> str:
-        printed = "-" if self.printed is None else f"{self.printed:.4f}"
+        printed = self.printed or "-"
         return (
             f"{self.source} {self.name:41} {printed:>12} {self.today:12.4f} in {self.seconds:.0f} s"
         )
@@ -166,10 +166,12 @@ def main(
     except MnistError as error:
         print(error, file=sys.stderr)
         return 1
-    for each in (*compared, *reproduced):
-        print(each)
-        if getattr(each, "note", ""):
-            print(f"  {each.note}")
+    for comparison in compared:
+        print(comparison)
+        if comparison.note:
+            print(f"  {comparison.note}")
+    for reproduction in reproduced:
+        print(reproduction)
     if options.json:
         record = {
             "device": current_device(framework),

@@ -142,8 +142,8 @@ def reproductions() -> list[Reproduction]:
         "Keras, 512 hidden units and dropout, 2,000 steps",
     )
     return [
-        Reproduction("S1", labels[0], 0.98, *quickstart, labels[0]),
-        Reproduction("S1", labels[1], None, *steps, labels[1]),
+        Reproduction("S1", labels[0], "about 0.98", *quickstart, labels[0]),
+        Reproduction("S1", labels[1], "", *steps, labels[1]),
     ]
 
 

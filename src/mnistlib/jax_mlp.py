@@ -16,7 +16,6 @@ from itertools import pairwise
 import jax.numpy as jnp
 import numpy as np
 from jax import Array, grad, jit, lax, nn, random, tree, vmap
-from jax.flatten_util import ravel_pytree
 from jax.scipy.special import logsumexp
 from jaxtyping import Float, Int
 
@@ -79,9 +78,8 @@ def init_params(sizes: Sequence[int], key: Array) -> Params:
     ]
 
 
-@partial(jit, static_argnames="sizes")
-def draw_params(sizes: tuple[int, ...], key: Array) -> Params:
-    """Draw the parameters of all layers at once, in one compiled call.
+def draw_params(sizes: Sequence[int], seed: int) -> Params:
+    """Draw the parameters of all layers with NumPy, which has nothing to compile.
 
     They are other numbers than those of :func:`init_params`, from the same
     distribution: normal, with standard deviation 0.01.
@@ -90,17 +88,20 @@ def draw_params(sizes: tuple[int, ...], key: Array) -> Params:
     ----------
     sizes
         Length of the input, of each hidden layer and of the output.
-    key
-        A key of ``jax.random``.
+    seed
+        Of NumPy's generator.
 
     Returns
     -------
     list of (weights, biases)
         As :func:`random_layer_params` gives them.
     """
-    layers = [(jnp.zeros((n, m)), jnp.zeros(n)) for m, n in pairwise(sizes)]
-    flat, unravel = ravel_pytree(layers)
-    return unravel(1e-2 * random.normal(key, flat.shape))
+    rng = np.random.default_rng(seed)
+
+    def draw(*shape):
+        return jnp.asarray(0.01 * rng.standard_normal(shape, np.float32))
+
+    return [(draw(n, m), draw(n)) for m, n in pairwise(sizes)]
 
 
 def predict(params: Params, image: Float[Array, " pixels"]) -> Float[Array, " classes"]:

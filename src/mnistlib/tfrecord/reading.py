@@ -85,7 +85,7 @@ def read(
     if shuffle:
         files = files.shuffle(len(manifest.shards), seed=seed)
     # None, not 1: that would hand each record through an interleave of one file.
-    num_parallel_reads = parallel_reads if parallel_reads > 1 else None
+    num_parallel_reads = None if parallel_reads == 1 else parallel_reads
     records = tf.data.TFRecordDataset(
         files, manifest.compression, num_parallel_reads=num_parallel_reads
     )
