@@ -3,7 +3,7 @@
 A *way* is a generator: it trains for an epoch, gives a function that classifies
 images, and goes on when it is asked for the next. All three train the network of
 :func:`mnistlib.keras_models.mlp` with Adam, on batches of the same size, in a new
-order every epoch.
+order every epoch. Keras's last batch is what is left; the others leave that out.
 
 ``python -m mnistlib.ways keras`` (or ``tensorflow``, ``jax``) trains for an epoch in
 a process of its own and prints the most memory that it held.

@@ -1,6 +1,5 @@
 """Print the most memory that one epoch in one way took, in megabytes."""
 
-import resource
 import sys
 from pathlib import Path
 
@@ -29,6 +28,8 @@ def peak_megabytes() -> int:
         # Not `resource`: on Linux it counts what the parent held when it forked.
         [line] = [text for text in status.read_text().splitlines() if text.startswith("VmHWM")]
         return int(line.split()[1]) // 2**10
+    import resource  # not on Windows
+
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 2**20  # macOS: bytes
 
 

@@ -102,4 +102,5 @@ def train(split: Split, seed: int) -> Iterator[Classifier]:
         # A seed of its own for each epoch of each run.
         examples = shuffle(images, labels, seed=1_000 * seed + epoch)
         train_epoch(*make_batches(*examples, BATCH_SIZE))
+        network.params[-1].numpy()  # waits until a GPU is done
         yield network
