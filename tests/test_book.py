@@ -6,7 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
-from html import escape
+from html import escape, unescape
 from pathlib import Path
 
 import nbformat
@@ -148,18 +148,25 @@ def test_the_ledger_says_what_was_recorded(private):
 
 
 def test_prices_come_from_the_chapters(private):
-    html = (private / "book" / "ledger.html").read_text().split("<article")[1]
-    for chapter, name in re.findall(
-        r"{recorded}`(\w+):([\w-]+)`", (ROOT / "book" / "ledger.md").read_text()
-    ):
-        notebook = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4)
+    html = (private / "book" / "ledger.html").read_text().split("Defects with their price")[-1]
+    text = unescape(re.sub(r"<[^>]+>", "", html))
+
+    def value(match):
+        notebook = nbformat.read(ROOT / "notebooks" / f"{match[1]}.ipynb", as_version=4)
         outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
-        [value] = [
+        [glued] = [
             next(iter(output.data.values()))
             for output in outputs
-            if output.get("metadata", {}).get("scrapbook", {}).get("name") == name
+            if output.get("metadata", {}).get("scrapbook", {}).get("name") == match[2]
         ]
-        assert value in html
+        return glued
+
+    role = re.compile(r"{recorded}`(\w+):([\w-]+)`")
+    lines = (ROOT / "book" / "ledger.md").read_text().splitlines()
+    prices = [line.split(" | ")[2] for line in lines if role.search(line)]
+    assert len(prices) >= 8
+    for price in prices:
+        assert role.sub(value, price).replace("`", "") in text
 
 
 def test_the_colab_page_names_the_versions(private):

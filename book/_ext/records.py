@@ -8,7 +8,6 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping
-from functools import cache
 from pathlib import Path
 
 import nbformat
@@ -138,9 +137,8 @@ class LedgerDirective(SphinxDirective):
         table = [_texts("Source", "Trained", "Printed", "Today", "Chapter", "95% interval", "Took")]
         for row in rows:
             result = results[row["chapter_label"]]
-            printed = "" if row["printed"] is None else f"{row['printed']:.4f}"
             texts = [f"{row['today']:.4f}", f"{result.value:.4f}", str(result.interval)]
-            cells = _texts(row["source"], "", printed, *texts, f"{row['seconds']:.0f} s")
+            cells = _texts(row["source"], "", row["printed"], *texts, f"{row['seconds']:.0f} s")
             cells[1] = _link(self, f"notebooks/{result.chapter}", row["name"])
             table.append(cells)
         return table
@@ -175,7 +173,6 @@ class RecordedRole(SphinxRole):
         return [nodes.Text(value)], []
 
 
-@cache
 def _glued(path: Path) -> dict[str, str]:
     """Read the values that ``mnistlib.results.glue`` left in a notebook's outputs."""
     outputs = [
