@@ -20,10 +20,10 @@ test: $(VENV)/.installed-all ## run every chapter anew, compare its outputs, and
 	@$(BIN)/python -m pytest --nbval -n 2 --dist loadfile $(ARGS)
 
 test-site: book $(VENV)/.installed-all ## test the built site in Chromium
-	@$(BIN)/python -m pytest tests/site $(ARGS)
+	@$(BIN)/python -m pytest tests/site -n 2 $(ARGS)
 
 test-colab: $(VENV)/.installed-all ## run the chapters as Colab does: newest packages, no checkout
-	@$(BIN)/python -m pytest tests/colab $(ARGS)
+	@$(BIN)/python -m pytest tests/colab -n 2 $(ARGS)
 
 test-gpu: $(VENV)/.installed-gpu ## run the chapters on a machine with an NVIDIA GPU
 	@$(BIN)/python tools/check_gpu.py

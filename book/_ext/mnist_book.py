@@ -3,12 +3,13 @@
 - Tables of what was recorded, by directives in ``records.py``.
 - Alternative text of figures, from where ``mnistlib.figures.show`` stores it.
 - The repository's address for the buttons, from the environment.
-- Nothing from other hosts.
+- Nothing from other hosts, and nothing that no page needs.
 """
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -85,12 +86,38 @@ def drop_thebe(app: Sphinx) -> None:
     files[:] = [(name, options) for name, options in files if name != "sphinx-thebe.css"]
 
 
+def mend_citations(
+    app: Sphinx, page: str, template: str, context: dict[str, object], doctree: object
+) -> None:
+    """Let a list of citations be no list: docutils gives its items another role than a list's."""
+    if body := context.get("body"):
+        context["body"] = body.replace('<div role="list" class="citation', '<div class="citation')
+
+
+def lighten(app: Sphinx, exception: Exception | None) -> None:
+    """Leave out what no page needs: icons twice, and MathJax in all its forms."""
+    if exception or app.builder.format != "html":
+        return
+    folder = Path(app.outdir)
+    for path in folder.rglob("*.html"):
+        html = path.read_text(encoding="utf-8")
+        # The theme's style sheet shows its icons already, as a font.
+        lighter = re.sub(r"<script [^>]*/fontawesome/[^>]*></script>\n?", "", html)
+        if lighter != html:
+            path.write_text(lighter, encoding="utf-8")
+    for path in (folder / "_static" / "mathjax").glob("*.js"):
+        if path.name not in {"tex-chtml.js", "core.js", "loader.js", "startup.js"}:
+            path.unlink()
+
+
 def setup(app: Sphinx) -> dict[str, bool]:
     records.setup(app)
     # Before the extensions that read these settings.
     app.connect("config-inited", set_repository, priority=1)
     app.connect("config-inited", set_base_url, priority=1)
     app.connect("env-get-outdated", reread_chapters_together)
+    app.connect("html-page-context", mend_citations)
+    app.connect("build-finished", lighten)
     keep_alt_text()
     drop_thebe(app)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
