@@ -15,11 +15,15 @@ TEXT = ("text/", "application/javascript", "application/json", "image/svg")
 
 @pytest.fixture
 def open_page(browser, site):
-    """Open a page in a window of its own, in a light or dark scheme."""
+    """Open a page in a window of its own, in a light or dark scheme, without transitions."""
     contexts = []
 
     def open_page(path, width=1280, scheme="light", on_response=None):
-        context = browser.new_context(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        context = browser.new_context(
+            viewport={"width": width, "height": 800},
+            color_scheme=scheme,
+            reduced_motion="reduce",
+        )
         contexts.append(context)
         page = context.new_page()
         if on_response:

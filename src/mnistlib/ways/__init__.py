@@ -42,7 +42,7 @@ class Run(NamedTuple):
         On the validation set, after each epoch.
     seconds : list of float
         For each epoch, without the validation. The first holds the compilation.
-    classifier
+    classifier : callable
         As it was after the last epoch.
     """
 
@@ -95,7 +95,7 @@ def accuracy(classifier: Classifier, split: Split) -> float:
 
     Parameters
     ----------
-    classifier
+    classifier : callable
         Of images as :func:`scale` gives them.
     split
         The images and their labels.
