@@ -134,9 +134,14 @@ def test_the_status_page_shows_a_run_on_a_gpu(published):
     assert "12 s" in html
 
 
+def ledger(folder):
+    """The page's text, its apostrophes as they were written."""
+    html = (folder / "book" / "ledger.html").read_text().split("<article")[1]
+    return html.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")
+
+
 def test_the_ledger_says_what_was_recorded(private):
-    html = (private / "book" / "ledger.html").read_text().split("<article")[1]
-    html = html.replace("\N{RIGHT SINGLE QUOTATION MARK}", "'")  # Sphinx curls them
+    html = ledger(private)
     record = json.loads((ROOT / "benchmarks" / "ledger.json").read_bytes())
     for row in record["comparisons"]:
         cells = html.split(escape(row["name"], quote=False))[1].split("</tr>")[0]
@@ -148,8 +153,7 @@ def test_the_ledger_says_what_was_recorded(private):
 
 
 def test_prices_come_from_the_chapters(private):
-    html = (private / "book" / "ledger.html").read_text().split("Defects with their price")[-1]
-    text = unescape(re.sub(r"<[^>]+>", "", html))
+    text = unescape(re.sub(r"<[^>]+>", "", ledger(private)))
 
     def value(match):
         notebook = nbformat.read(ROOT / "notebooks" / f"{match[1]}.ipynb", as_version=4)
