@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 CHAPTERS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 # What the chapters need and Colab has, in whatever version it has today.
 COLAB = ["tensorflow", "tensorflow-datasets", "importlib_resources", "jax", "flax", "optax"]
-COLAB += ["matplotlib", "pillow", "ipykernel", "pip"]
+COLAB += ["tensorboard", "matplotlib", "pillow", "ipykernel", "pip"]
 UV = Path(sys.executable).with_name("uv")
 
 
@@ -71,9 +71,12 @@ def test_a_chapter_runs_in_colab(chapter, colab, tmp_path):
     client = NotebookClient(
         notebook, timeout=600, kernel_name="colab", resources={"metadata": {"path": tmp_path}}
     )
-    client.execute()
-    after = versions(colab)
-    uv("pip", "uninstall", "--quiet", "--python", colab, *(after.keys() - before.keys()))
+    try:
+        client.execute()
+    finally:
+        after = versions(colab)
+        if new := after.keys() - before.keys():
+            uv("pip", "uninstall", "--quiet", "--python", colab, *new)
     assert {name: after[name] for name in before} == before
     assert "mnist-book" in after
     # All of the rest is small and pure Python: no framework came along.
