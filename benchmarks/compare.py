@@ -8,8 +8,9 @@ import json
 import statistics
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
+from itertools import islice
 from pathlib import Path
 
 from mnistlib import MnistError
@@ -127,6 +128,34 @@ def seconds(run: Callable[[], object]) -> Callable[[], float]:
         start = time.perf_counter()
         run()
         return time.perf_counter() - start
+
+    return timed
+
+
+def to_accuracy(
+    target: float, training: Callable[[], Iterable[float]], reset: Callable[[], object], limit: int
+) -> Callable[[], float]:
+    """Make a function that times training, compiled anew, up to a test accuracy.
+
+    Parameters
+    ----------
+    target
+        The accuracy to reach.
+    training
+        Starts anew, and gives the accuracy at each look.
+    reset
+        Makes the framework forget what it compiled; not timed.
+    limit
+        Looks after which :class:`mnistlib.MnistError` is raised.
+    """
+
+    def timed() -> float:
+        reset()
+        start = time.perf_counter()
+        for accuracy in islice(training(), limit):
+            if accuracy >= target:
+                return time.perf_counter() - start
+        raise MnistError(f"{target} wasn't reached: this comparison needs MNIST")
 
     return timed
 

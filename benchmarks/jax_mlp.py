@@ -22,10 +22,9 @@ import jax.numpy as jnp
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from compare import Comparison, Reproduction, in_turn, main, seconds
+from compare import Comparison, Reproduction, in_turn, main, seconds, to_accuracy
 from jax import grad, jit, random
 
-from mnistlib import MnistError
 from mnistlib.data import PreparedDataset, Split, load, prepare_tfds
 from mnistlib.jax_mlp import (
     LAYER_SIZES,
@@ -106,18 +105,9 @@ def steady(epochs: Iterator[Params]) -> Callable[[], float]:
     return seconds(lambda: jax.block_until_ready(next(epochs)))
 
 
-def to_accuracy(training: Callable[[], Iterator[Params]], test: Arrays) -> Callable[[], float]:
-    """Make a function that times training, compiled anew, up to the printed accuracy."""
-
-    def timed() -> float:
-        jax.clear_caches()
-        start = time.perf_counter()
-        for params in islice(training(), 8 * MAX_EPOCHS):
-            if accuracy(params, *test) >= PRINTED_ACCURACY:
-                return time.perf_counter() - start
-        raise MnistError(f"{PRINTED_ACCURACY} wasn't reached: this comparison needs MNIST")
-
-    return timed
+def looks(training: Iterator[Params], test: Arrays) -> Iterator[float]:
+    """Yield the test accuracy of what is trained so far."""
+    return (float(accuracy(params, *test)) for params in training)
 
 
 def operations_per_image(sizes: tuple[int, ...]) -> int:
@@ -165,11 +155,15 @@ def comparisons(quick: bool) -> list[Comparison]:
     tf.config.set_visible_devices([], "GPU")
     digits, mnist = prepare_tfds(), load()
     train, test = to_device(*mnist.train), to_device(*mnist.test)
-    target = in_turn(
-        to_accuracy(lambda: source_training(digits), raw(mnist.test)),
-        to_accuracy(our_race, test),
-        repeats,
-    )
+    raw_test = raw(mnist.test)
+    timed = [
+        to_accuracy(PRINTED_ACCURACY, training, jax.clear_caches, 8 * MAX_EPOCHS)
+        for training in (
+            lambda: looks(source_training(digits), raw_test),
+            lambda: looks(our_race(), test),
+        )
+    ]
+    target = in_turn(*timed, repeats)
     ours = steady(our_epochs(train))
     epoch = in_turn(steady(source_training(digits)), ours, repeats)
     operations = len(train[0]) * operations_per_image(LAYER_SIZES) / 1e9

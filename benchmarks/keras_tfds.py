@@ -14,7 +14,7 @@ import os
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from unittest import mock
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
@@ -22,9 +22,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 import keras
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from compare import Comparison, Reproduction, in_turn, main, seconds
+from compare import Comparison, Reproduction, in_turn, main, seconds, to_accuracy
 
-from mnistlib import MnistError
 from mnistlib.data import PreparedDataset, Split, load, locate, prepare_tfds
 from mnistlib.keras_models import compile_classifier, mlp
 from mnistlib.pipelines import evaluation_pipeline, scale, training_pipeline
@@ -86,22 +85,6 @@ def our_training() -> Iterator[float]:
         yield float(tf.reduce_mean(tf.cast(answers == test.labels, tf.float32)))
 
 
-def to_accuracy(training: Callable[[], Iterator[float]]) -> Callable[[], float]:
-    """Make a function that times training, traced anew, up to the printed accuracy."""
-
-    def timed() -> float:
-        keras.backend.clear_session()
-        start = time.perf_counter()
-        for epoch, accuracy in enumerate(training(), 1):
-            if accuracy >= PRINTED_ACCURACY:
-                return time.perf_counter() - start
-            if epoch == 3 * SOURCE_EPOCHS:
-                break
-        raise MnistError(f"{PRINTED_ACCURACY} wasn't reached: this comparison needs MNIST")
-
-    return timed
-
-
 def prepare_anew() -> None:
     """Let TFDS make its files from the official ones, in an empty cache."""
     [folder] = {str(path.parent) for path in locate().paths.values()}
@@ -127,9 +110,11 @@ def comparisons(quick: bool) -> list[Comparison]:
     repeats = 1 if quick else 3
     tfds.disable_progress_bar()
     digits = prepare_tfds()
-    training = in_turn(
-        to_accuracy(lambda: source_training(digits)), to_accuracy(our_training), repeats
-    )
+    timed = [
+        to_accuracy(PRINTED_ACCURACY, training, keras.backend.clear_session, 3 * SOURCE_EPOCHS)
+        for training in (lambda: source_training(digits), our_training)
+    ]
+    training = in_turn(*timed, repeats)
     preparation = in_turn(seconds(prepare_anew), seconds(first_batch), repeats)
     return [
         Comparison(f"Keras MLP, to {PRINTED_ACCURACY} on the test set", "s", *training, aim=3),

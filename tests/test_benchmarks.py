@@ -40,6 +40,23 @@ def test_both_ways_run_in_turn_and_the_median_counts(compare):
     assert calls == ["source", "ours"] * 3
 
 
+def test_the_clock_stops_at_the_accuracy(compare):
+    calls = []
+
+    def training():
+        for value in (0.5, 0.9, 0.95):
+            calls.append(value)
+            yield value
+
+    def reset():
+        calls.append("reset")
+
+    assert compare.to_accuracy(0.9, training, reset, limit=3)() >= 0
+    assert calls == ["reset", 0.5, 0.9]
+    with pytest.raises(MnistError, match="wasn't reached"):
+        compare.to_accuracy(0.9, training, reset, limit=1)()
+
+
 def run(compare, monkeypatch, arguments, comparisons, reproductions=None):
     monkeypatch.setattr(sys, "argv", ["benchmark", *arguments])
     return compare.main("A benchmark.", "numpy", comparisons, reproductions)
