@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import optax
 
 from mnistlib.data import Split
+from mnistlib.jax_cnn import batches_of
 from mnistlib.ways import BATCH_SIZE, LAYER_SIZES, LEARNING_RATE, Classifier, scale
 
 Params = list[tuple[jax.Array, jax.Array]]
@@ -109,11 +110,9 @@ def train(split: Split, seed: int, draw: Initializer = lecun_normal) -> Iterator
     params = init_params(init_key, draw)
     state = optimizer.init(params)
     images, labels = jnp.asarray(scale(split.images)), jnp.asarray(split.labels, jnp.int32)
-    num_steps = len(labels) // BATCH_SIZE
     while True:
         key, order_key = jax.random.split(key)
-        order = jax.random.permutation(order_key, len(labels))[: num_steps * BATCH_SIZE]
-        order = order.reshape(num_steps, BATCH_SIZE)
+        order = batches_of(order_key, len(labels), BATCH_SIZE)
         params, state = train_epoch(params, state, images, labels, order)
         # The next epoch takes the memory of these.
         yield partial(predict, jax.block_until_ready(params))
