@@ -88,7 +88,7 @@ class InTensorFlow:
 
     def gradients(self, images, labels):
         with tf.GradientTape() as tape:
-            loss = with_tensorflow.mean_loss(self.network, images, labels)
+            loss = self.network.loss(images, labels)
         return loss, tape.gradient(loss, self.network.params)
 
     def descend(self, gradients):

@@ -167,7 +167,7 @@ def shuffle(images: tf.Tensor, labels: tf.Tensor, seed: int) -> tuple[tf.Tensor,
     return tf.gather(images, order), tf.gather(labels, order)
 
 
-def train_epoch(model: SoftmaxRegression, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+def train_epoch(model: tf.Module, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Learn from every batch once.
 
     It runs as it is, one operation after the other, or within a ``tf.function``,
@@ -176,7 +176,8 @@ def train_epoch(model: SoftmaxRegression, images: tf.Tensor, labels: tf.Tensor) 
     Parameters
     ----------
     model
-        Is changed.
+        Is changed by its method ``train_step``, which learns from one batch and
+        returns the loss, as :meth:`SoftmaxRegression.train_step` does.
     images, labels
         Batches, as :func:`make_batches` gives them.
 

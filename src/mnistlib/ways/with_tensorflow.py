@@ -8,7 +8,7 @@ from itertools import count
 import tensorflow as tf
 
 from mnistlib.data import Split
-from mnistlib.tf_softmax import Adam, make_batches, shuffle
+from mnistlib.tf_softmax import Adam, compiled_epoch, make_batches, shuffle
 from mnistlib.ways import BATCH_SIZE, LAYER_SIZES, LEARNING_RATE, Classifier, scale
 
 
@@ -35,6 +35,7 @@ class Mlp(tf.Module):
         for layer, shape in enumerate(shapes):
             draw = tf.random.stateless_truncated_normal(shape, [seed, layer], stddev=0.1)
             self.params += [tf.Variable(draw), tf.Variable(tf.zeros(shape[1]))]
+        self.optimizer = Adam(self.params, LEARNING_RATE)
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
         """Return logits, float32 ``(batch, 10)``, of images ``(batch, 784)``."""
@@ -42,34 +43,29 @@ class Mlp(tf.Module):
         hidden = tf.nn.relu(images @ weights + biases)
         return hidden @ last_weights + last_biases
 
+    def loss(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Return the mean cross entropy in nats, of shape ``()``.
 
-def mean_loss(network: Mlp, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-    """Return the mean cross entropy in nats, of shape ``()``.
+        Parameters
+        ----------
+        images, labels
+            float32 ``(batch, 784)`` and integers ``(batch,)``.
+        """
+        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, self(images))
+        return tf.reduce_mean(losses)
 
-    Parameters
-    ----------
-    network
-        Gives the logits.
-    images, labels
-        float32 ``(batch, 784)`` and integers ``(batch,)``.
-    """
-    losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, network(images))
-    return tf.reduce_mean(losses)
+    def train_step(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+        """Learn from one batch; return its loss before.
 
-
-def train_step(network: Mlp, optimizer: Adam, images: tf.Tensor, labels: tf.Tensor) -> None:
-    """Learn from one batch.
-
-    Parameters
-    ----------
-    network, optimizer
-        Are changed.
-    images, labels
-        As for :func:`mean_loss`.
-    """
-    with tf.GradientTape() as tape:
-        loss = mean_loss(network, images, labels)
-    optimizer.apply(tape.gradient(loss, network.params))
+        Parameters
+        ----------
+        images, labels
+            As for :meth:`loss`.
+        """
+        with tf.GradientTape() as tape:
+            loss = self.loss(images, labels)
+        self.optimizer.apply(tape.gradient(loss, self.params))
+        return loss
 
 
 def train(split: Split, seed: int) -> Iterator[Classifier]:
@@ -89,18 +85,11 @@ def train(split: Split, seed: int) -> Iterator[Classifier]:
         The network after each epoch, as :mod:`mnistlib.ways` says.
     """
     network = Mlp(seed)
-    optimizer = Adam(network.params, LEARNING_RATE)
-
-    @tf.function(jit_compile=True)
-    def train_epoch(images, labels):
-        for step in tf.range(len(labels)):
-            train_step(network, optimizer, images[step], labels[step])
-
     images = tf.constant(scale(split.images))
     labels = tf.constant(split.labels, tf.int64)
     for epoch in count():
         # A seed of its own for each epoch of each run.
         examples = shuffle(images, labels, seed=1_000 * seed + epoch)
-        train_epoch(*make_batches(*examples, BATCH_SIZE))
-        network.params[-1].numpy()  # waits until a GPU is done
+        loss = compiled_epoch(network, *make_batches(*examples, BATCH_SIZE))
+        loss.numpy()  # waits until a GPU is done
         yield network
