@@ -12,15 +12,16 @@ UV := $(BIN)/uv
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-16s %s\n", $$1, $$2 }'
 
-book: $(VENV)/.installed-book ## build the site from the notebooks as committed
+book: $(VENV)/.installed-book ## build the site, EPUB and PDF from the notebooks as committed
 	@$(BIN)/jupyter-book build . -W --keep-going -n -q
+	@$(BIN)/python tools/take_along.py
 	@echo "Open $(CURDIR)/_build/html/index.html, or run: make serve"
 
 test: $(VENV)/.installed-all ## run every chapter anew, compare its outputs, and run the tests
 	@$(BIN)/python -m pytest --nbval -n 2 --dist loadfile $(ARGS)
 
 test-site: book $(VENV)/.installed-all ## test the built site in Chromium
-	@$(BIN)/python -m pytest tests/site -n 2 $(ARGS)
+	@$(BIN)/python -m pytest tests/site -n 4 $(ARGS)
 
 test-colab: $(VENV)/.installed-all ## run the chapters as Colab does: newest packages, no checkout
 	@$(BIN)/python -m pytest tests/colab -n 2 $(ARGS)

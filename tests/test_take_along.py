@@ -1,0 +1,220 @@
+"""``tools/take_along.py`` on a small site: what it keeps, what it drops, what it refuses."""
+
+import io
+import json
+import re
+import zipfile
+from pathlib import Path
+
+import pytest
+import take_along
+import take_along_pages
+from fontTools.ttLib import TTFont
+from PIL import Image
+from pypdf import PdfReader
+
+from mnistlib.errors import MnistError
+
+ROOT = Path(__file__).resolve().parent.parent
+FILES = {
+    "_config.yml": """
+title: A small book
+author: Nobody
+sphinx: {config: {language: en}}
+""",
+    "_toc.yml": """
+root: book/index
+parts:
+  - caption: Chapters
+    chapters: [{file: notebooks/01_first}]
+  - caption: Reference
+    chapters: [{file: book/glossary}]
+""",
+    "pyproject.toml": '[project.urls]\nRepository = "https://github.com/owner/name"\n',
+    "notebooks/01_first.ipynb": json.dumps({"metadata": {"run": {"date": "2026-01-02"}}}),
+}
+LANDING = "<section id='welcome'><h1>Welcome</h1><p>What this\nis about.</p></section>"
+CHAPTER = """
+<section id="first-steps">
+<h1><span class="section-number">1. </span>First steps<a class="headerlink" href="#x">#</a></h1>
+<p>A word is in the <a href="../book/glossary.html#batch"><span>glossary</span></a>, and
+<a href="#fig-line">Figure 1.1</a> is below. Home is <a href="../index.html">here</a>,
+all words <a href="../book/glossary.html#setup">there</a>.
+Inside is <span class="math notranslate nohighlight">\\(a &lt; b_1\\)</span>, outside
+<code class="docutils literal notranslate"><span class="pre">tf.data</span></code>.</p>
+<div class="math notranslate nohighlight">\\[\\ell = \\frac{1}{2}\\]</div>
+<section id="setup"><h2>Setup<a class="headerlink" href="#setup">#</a></h2>
+<div class="cell docutils container">
+<div class="cell_input docutils container"><div class="highlight-python notranslate">
+<div class="highlight"><pre><span class="k">if</span> x: print("&lt;x&gt;")
+</pre></div></div><button class="copybtn">Copy</button></div>
+<div class="cell_output docutils container">
+<div class="output stream highlight-myst-ansi notranslate"><div class="highlight"><pre>LONG
+</pre></div></div>
+<figure id="fig-line"><a class="image-reference" href="../_images/line.png">
+<img alt="A black line" src="../_images/line.png" style="width: 672px;"/></a>
+<figcaption><p><span class="caption-number">Figure 1.1 </span>A line.</p></figcaption></figure>
+<div class="output text_html"><table class="result">
+<tr><th scope="row">Accuracy</th><td>0.9876</td></tr></table></div>
+</div></div></section>
+<div class="exercise admonition" id="easy"><p class="admonition-title">Exercise 1.1</p>
+<section id="exercise-content"><p>Do it.</p></section></div>
+<div class="solution dropdown admonition" id="notebooks/01_first-solution-1">
+<p class="admonition-title">Solution to<a href="#easy"> Exercise 1.1</a></p>
+<section id="solution-content"><p>Done.</p></section></div>
+</section>
+""".replace("LONG", " ".join(["number"] * 30))
+GLOSSARY = """
+<section id="setup"><h1>Words</h1>
+<section id="batch"><h2>batch<a class="headerlink" href="#batch">#</a></h2>
+<p><span lang="zh-Hans">批次</span>. Examples of one step, see <a href="#setup">above</a>.</p>
+</section>
+<dl class="py function"><dt class="sig sig-object py" id="m.load">
+<span class="sig-name descname"><span class="pre">load</span></span>(path)</dt>
+<dd><p>Load it.</p></dd></dl>
+</section>
+"""
+
+
+def write_page(site, name, article):
+    path = site / f"{name}.html"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"<nav>menu</nav><article class='bd-article'>{article}</article>", "utf-8")
+
+
+@pytest.fixture
+def site(tmp_path, monkeypatch):
+    for name, content in FILES.items():
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(content, "utf-8")
+    site = tmp_path / "html"
+    write_page(site, "book/index", LANDING)
+    write_page(site, "notebooks/01_first", CHAPTER)
+    write_page(site, "book/glossary", GLOSSARY)
+    (site / "index.html").touch()
+    (site / "_images").mkdir()
+    Image.new("L", (1344, 200)).save(site / "_images" / "line.png")
+    monkeypatch.setattr(take_along, "ROOT", tmp_path)
+    return site
+
+
+@pytest.fixture
+def downloads(site):
+    assert take_along.main([str(site)]) == 0
+    return {path.suffix: path.read_bytes() for path in (site / "downloads").iterdir()}
+
+
+def combined(site):
+    parts = take_along_pages.read_parts(site.parent / "_toc.yml")
+    return take_along_pages.combine(site, parts)
+
+
+def test_the_same_site_gives_the_same_bytes(site, downloads):
+    assert sorted(downloads) == [".epub", ".pdf", ".zip"]
+    assert take_along.main([str(site)]) == 0
+    for path in (site / "downloads").iterdir():
+        assert path.read_bytes() == downloads[path.suffix]
+
+
+def test_the_zip_is_one_folder_with_the_notebooks_and_how_to_run_them(site, downloads):
+    with zipfile.ZipFile(io.BytesIO(downloads[".zip"])) as archive:
+        folder = "five-ways-to-train-on-mnist"
+        assert archive.namelist() == [f"{folder}/README.txt", f"{folder}/01_first.ipynb"]
+        notebook = archive.read(f"{folder}/01_first.ipynb")
+        assert notebook == (site.parent / "notebooks" / "01_first.ipynb").read_bytes()
+        assert b"git+https://github.com/owner/name" in archive.read(f"{folder}/README.txt")
+
+
+def test_the_epub_has_what_the_pages_have(downloads):
+    with zipfile.ZipFile(io.BytesIO(downloads[".epub"])) as archive:
+        names = archive.namelist()
+        chapter, words = (archive.read(f"EPUB/text/ch00{i}.xhtml").decode() for i in (2, 4))
+        package = archive.read("EPUB/content.opf").decode()
+        nav = archive.read("EPUB/nav.xhtml").decode()
+    assert names[0] == "mimetype"
+    assert "<dc:title" in package and ">A small book<" in package
+    assert "2026-01-02" in package and "What this is about." in package
+    assert "1. First steps" in nav and "Words" in nav
+    assert "<title>1. First steps</title>" in chapter
+    assert chapter.count("<math") == 2 and "\\(" not in chapter
+    assert '<pre class="output"><code>number' in chapter
+    assert 'class="sourceCode python"' in chapter
+    assert re.search('<img [^>]*width="672" alt="A black line"', chapter)
+    assert "Figure 1.1 A line." in chapter
+    assert re.search(r"<th[^>]*>Accuracy</th>\s*<td[^>]*>0.9876</td>", chapter)
+    assert "Solution to" in chapter and "Done." in chapter
+    assert 'href="ch004.xhtml#page-glossary--batch"' in chapter
+    assert 'id="page-glossary--batch"' in words
+    assert '<span lang="zh-Hans"' in words and "<dt>" in words
+    assert "batch" not in nav
+    for left_over in ("headerlink", "Copy", "menu", "index.html"):
+        assert left_over not in chapter
+
+
+def test_the_pdf_has_what_the_pages_have(downloads):
+    pdf = PdfReader(io.BytesIO(downloads[".pdf"]))
+    catalog = pdf.trailer["/Root"]
+    text = "\n".join(page.extract_text() for page in pdf.pages)
+    assert pdf.metadata.title == "A small book" and pdf.metadata.author == "Nobody"
+    assert catalog["/Lang"] == "en" and catalog["/MarkInfo"]["/Marked"]
+    assert b"pdfuaid" in catalog["/Metadata"].get_data()
+    assert {"A black line", "a < b_1"} <= set(alternative_texts(catalog["/StructTreeRoot"]))
+    for shown in ("1. First steps", "Figure 1.1 A line.", "0.9876", "批次", "load(path)", "↪"):
+        assert shown in text
+    for raw in ("\\(", "\\frac", "#spoken", "terms.item"):
+        assert raw not in text
+
+
+def alternative_texts(element):
+    """Yield what a screen reader says instead of pictures and formulas."""
+    if "/Alt" in element:
+        yield element["/Alt"]
+    children = element.get("/K", [])
+    for child in children if isinstance(children, list) else [children]:
+        child = child.get_object()
+        if hasattr(child, "keys"):
+            yield from alternative_texts(child)
+
+
+def test_pages_with_the_same_ids_keep_them_apart(site):
+    html = combined(site)
+    assert 'id="page-01_first--setup"' in html and '<h2 id="page-glossary">' in html
+    assert '<a href="#page-glossary">above</a>' in html
+    assert '<a href="#page-01_first--fig-line">' in html
+    assert '<a href="#page-glossary">there</a>' in html
+    assert "Home is here," in html
+
+
+def test_a_link_that_leads_nowhere_is_refused(site, capsys):
+    write_page(site, "notebooks/01_first", CHAPTER.replace("#batch", "#gone"))
+    assert take_along.main([str(site)]) == 1
+    assert capsys.readouterr().err == "links lead nowhere: page-glossary--gone\n"
+    assert not (site / "downloads").exists()
+
+
+def test_a_missing_character_is_refused(site, capsys):
+    write_page(site, "book/glossary", GLOSSARY.replace("批次", "龘"))
+    assert take_along.main([str(site)]) == 1
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1 and "README.md says how" in error
+    assert not (site / "downloads").exists()
+
+
+def test_a_site_that_is_not_built_is_refused(site, capsys):
+    assert take_along.main([str(site / "nowhere")]) == 1
+    assert capsys.readouterr().err == f"no site in {site / 'nowhere'}: run make book\n"
+    (site / "book" / "glossary.html").unlink()
+    with pytest.raises(MnistError, match=r"no page book/glossary .*run make book"):
+        combined(site)
+    write_page(site, "book/glossary", "")
+    with pytest.raises(MnistError, match="no article"):
+        combined(site)
+
+
+def test_the_font_has_the_glossary_s_characters():
+    text = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
+    font = TTFont(take_along.ASSETS / "noto-serif-sc-subset.ttf")
+    needed = set(re.findall("[\u4e00-\u9fff]", text))
+    assert needed
+    assert needed <= {chr(code) for code in font.getBestCmap()}
