@@ -171,7 +171,7 @@ def test_it_has_the_parts_of_a_chapter(path, notebook):
     for part in ("# ", "## Setup", "## The result", "## Exercises", "## Summary", "## References"):
         assert re.search(rf"^{part}", text, re.MULTILINE), part
     exercises = re.findall(r"^:label: (\S+)", text, re.MULTILINE)
-    assert len(exercises) >= 3
+    assert len(exercises) >= 4
     assert re.findall(r"solution-start\} (\S+)", text) == exercises
     assert text.count(":class: dropdown") == len(exercises)
 

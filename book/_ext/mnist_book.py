@@ -2,6 +2,7 @@
 
 - Tables of what was recorded, by directives in ``records.py``.
 - Alternative text of figures, from where ``mnistlib.figures.show`` stores it.
+- The number of a figure in the links to it.
 - The repository's address for the buttons, from the environment.
 - Nothing from other hosts, and nothing that no page needs.
 """
@@ -14,6 +15,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 import records
+from docutils import nodes
 from myst_nb.core.render import NbElementRenderer
 from sphinx.application import Sphinx
 from sphinx.config import Config
@@ -46,6 +48,15 @@ def keep_alt_text() -> None:
         return images
 
     NbElementRenderer.render_image = render_image_with_alt
+
+
+def number_links_to_figures(app: Sphinx, doctree: nodes.document, page: str) -> None:
+    """Say which figure ``[the figure](#fig-...)`` is; in Colab and on GitHub these words stay."""
+    numbers = app.env.toc_fignumbers.get(page, {}).get("figure", {})
+    for link in doctree.findall(nodes.reference):
+        if number := numbers.get(link.get("refid")):
+            text = app.config.numfig_format["figure"] % ".".join(map(str, number))
+            link.children = [nodes.Text(text)]
 
 
 def set_repository(app: Sphinx, config: Config) -> None:
@@ -87,7 +98,11 @@ def drop_thebe(app: Sphinx) -> None:
 
 
 def mend_citations(
-    app: Sphinx, page: str, template: str, context: dict[str, object], doctree: object
+    app: Sphinx,
+    page: str,
+    template: str,
+    context: dict[str, object],
+    doctree: nodes.document | None,
 ) -> None:
     """Let a list of citations be no list: docutils gives its items another role than a list's."""
     if body := context.get("body"):
@@ -116,6 +131,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", set_repository, priority=1)
     app.connect("config-inited", set_base_url, priority=1)
     app.connect("env-get-outdated", reread_chapters_together)
+    app.connect("doctree-resolved", number_links_to_figures)
     app.connect("html-page-context", mend_citations)
     app.connect("build-finished", lighten)
     keep_alt_text()

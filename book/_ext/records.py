@@ -28,23 +28,20 @@ class ResultsDirective(SphinxDirective):
         folder = Path(self.env.srcdir) / "notebooks"
         self.env.note_reread()
         results = [result for result in collect(folder) if result.data == "MNIST"]
-        headers = ["Trained", "Accuracy", "95% interval", "Printed"]
-        if "compact" not in self.options:
-            headers += ["Time", "Device"]
-        rows = [_texts(*headers), *(self._row(result)[: len(headers)] for result in results)]
+        compact = "compact" in self.options
+        headers = ["Trained", "Accuracy", "95% interval"]
+        headers += ["Wrong answers"] if compact else ["Printed", "Time", "Device"]
+        most = max(1 - result.interval.low for result in results)
+        rows = [_texts(*headers)]
+        for result in results:
+            row = _texts("", f"{result.value:.4f}", str(result.interval))
+            row[0] = _link(self, f"notebooks/{result.chapter}", result.label)
+            rows.append(row + ([_mistakes(result, most)] if compact else self._details(result)))
         return [_table(rows)]
 
-    def _row(self, result: Result) -> list[nodes.Node]:
+    def _details(self, result: Result) -> list[nodes.Node]:
         printed = "" if result.printed is None else f"{result.printed:.4f}"
-        link = _link(self, f"notebooks/{result.chapter}", result.label)
-        texts = [
-            f"{result.value:.4f}",
-            str(result.interval),
-            printed,
-            f"{result.seconds:.1f} s",
-            result.device,
-        ]
-        return [link, *_texts(*texts)]
+        return _texts(printed, f"{result.seconds:.1f} s", result.device)
 
 
 class OfflineQualityDirective(SphinxDirective):
@@ -159,6 +156,31 @@ class LedgerDirective(SphinxDirective):
         return table
 
 
+class ChapterFigureDirective(SphinxDirective):
+    """``{chapter-figure} CHAPTER NAME``: a figure of a chapter with a text of its own."""
+
+    required_arguments = 2
+    has_content = True
+
+    def run(self) -> list[nodes.Node]:
+        chapter, name = self.arguments
+        path = Path(self.env.srcdir) / "notebooks" / f"{chapter}.ipynb"
+        self.env.note_dependency(str(path))
+        for cell in nbformat.read(path, as_version=4).cells:
+            if cell.metadata.get("mystnb", {}).get("figure", {}).get("name") == name:
+                [output] = [each for each in cell.outputs if "image/png" in each.get("data", {})]
+                image = nodes.image(
+                    uri="data:image/png;base64," + output.data["image/png"].replace("\n", ""),
+                    alt=output.metadata["image/png"]["alt"],
+                    width=f"{output.metadata['image/png']['width']}px",
+                    classes=["chapter-figure"],
+                )
+                # Not a caption: the figure has its number where it is drawn.
+                text, _ = self.parse_inline("\n".join(self.content))
+                return [nodes.figure("", image, nodes.legend("", nodes.paragraph("", "", *text)))]
+        raise self.error(f"{path.name} has no figure {name!r}")
+
+
 class RecordedRole(SphinxRole):
     """``{recorded}`CHAPTER:NAME```: a value that the chapter glued."""
 
@@ -184,6 +206,18 @@ def _glued(path: Path) -> dict[str, str]:
     return {
         output.metadata.scrapbook["name"]: next(iter(output["data"].values())) for output in outputs
     }
+
+
+def _mistakes(result: Result, most: float) -> nodes.raw:
+    """Draw the share of wrong answers and its interval, where ``most`` is the whole width."""
+    shares = (result.value, *result.interval)
+    wrong, high, low = (100 * (1 - share) / most for share in shares)
+    svg = (
+        f'<svg class="mistakes" role="img" aria-label="{1 - result.value:.2%}" '
+        'viewBox="0 0 100 8" preserveAspectRatio="none">'
+        f'<rect width="{wrong:.2f}" height="8"/><path d="M{low:.2f} 4H{high:.2f}"/></svg>'
+    )
+    return nodes.raw("", svg, format="html")
 
 
 def _three_digits(value: float) -> str:
@@ -231,4 +265,5 @@ def setup(app: Sphinx) -> None:
     app.add_directive("status", StatusDirective)
     app.add_directive("versions", VersionsDirective)
     app.add_directive("ledger", LedgerDirective)
+    app.add_directive("chapter-figure", ChapterFigureDirective)
     app.add_role("recorded", RecordedRole())

@@ -15,9 +15,9 @@ from matplotlib.figure import Figure
 
 from mnistlib.errors import MnistError
 
-# Okabe and Ito's palette: told apart with any kind of colour vision.
-# https://jfly.uni-koeln.de/color/
-COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
+# Of Okabe and Ito's palette, told apart with any kind of colour vision, those that
+# stand out from white paper. https://jfly.uni-koeln.de/color/
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7")
 
 STYLE = {
     "axes.prop_cycle": mpl.cycler(color=COLORS),
@@ -28,7 +28,7 @@ STYLE = {
     "grid.alpha": 0.3,
     "font.size": 10.0,
     "legend.frameon": False,
-    # Figures carry their own paper, so they read the same on a dark page.
+    # The book's style sheet turns the lightness of all round on a dark page.
     "figure.facecolor": "white",
     "savefig.facecolor": "white",
 }

@@ -1,11 +1,17 @@
 """Can everybody read the site? axe-core's rules, keyboard, zoom, and what a page weighs."""
 
+import base64
 import gzip
+import io
 from itertools import pairwise
 
+import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
 from site_files import SITE
+
+from mnistlib.figures import COLORS
 
 MAX_PAGE_BYTES = 1_000_000
 MAX_SITE_BYTES = 30_000_000
@@ -47,6 +53,36 @@ def test_axe_finds_nothing_serious(open_page, page_path, scheme):
         for node in violation["nodes"]
     ]
     assert serious == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_figures_belong_to_the_page(open_page, scheme):
+    """Paper has the page's colour, and lines in the book's colours stand out from it."""
+    page = open_page("notebooks/02_keras_tfds.html", scheme=scheme)
+    swatches = Image.new("RGB", (20 * len(COLORS) + 20, 20), "white")
+    for i, color in enumerate(COLORS):
+        swatches.paste(color, (20 * i, 0, 20 * i + 20, 20))
+    file = io.BytesIO()
+    swatches.save(file, format="png")
+    figure = page.locator("main div.cell_output figure img").first
+    figure.evaluate(
+        "(image, png) => { image.src = png; image.removeAttribute('style') }",
+        "data:image/png;base64," + base64.b64encode(file.getvalue()).decode(),
+    )
+    page.wait_for_timeout(200)
+    seen = Image.open(io.BytesIO(figure.screenshot())).convert("RGB")
+    *lines, paper = (seen.getpixel((20 * i + 10, 10)) for i in range(len(COLORS) + 1))
+    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    assert background == f"rgb{paper}"
+    assert all(contrast(line, paper) >= 3 for line in lines)
+
+
+def contrast(color, other):
+    """As WCAG 2 defines it."""
+    linear = np.array([color, other]) / 255
+    linear = np.where(linear <= 0.04045, linear / 12.92, ((linear + 0.055) / 1.055) ** 2.4)
+    dark, light = sorted(linear @ [0.2126, 0.7152, 0.0722])
+    return (light + 0.05) / (dark + 0.05)
 
 
 def test_headings_are_in_order(open_page, page_path):
