@@ -21,7 +21,7 @@ test: $(VENV)/.installed-all ## run every chapter anew, compare its outputs, and
 	@$(BIN)/python -m pytest --nbval -n 2 --dist loadfile $(ARGS)
 
 test-site: book $(VENV)/.installed-all ## test the built site in Chromium
-	@$(BIN)/python -m pytest tests/site -n 4 $(ARGS)
+	@$(BIN)/python -m pytest tests/site -n 2 $(ARGS)
 
 test-colab: $(VENV)/.installed-all ## run the chapters as Colab does: newest packages, no checkout
 	@$(BIN)/python -m pytest tests/colab -n 2 $(ARGS)

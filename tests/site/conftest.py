@@ -12,6 +12,12 @@ from site_files import SITE, pages
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
+WINDOWS = {
+    "desktop": {"viewport": DESKTOP, "color_scheme": "light"},
+    "dark": {"viewport": DESKTOP, "color_scheme": "dark"},
+    "zoomed": {"viewport": {"width": 640, "height": 400}},  # the desktop's at 200%
+    "phone": {"viewport": PHONE},
+}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Without the last four a browser asks its maker's hosts for things of its own.
 BROWSER_OPTIONS = [
@@ -31,7 +37,8 @@ def skip_or_fail(reason):
 
 def pytest_generate_tests(metafunc):
     if "page_path" in metafunc.fixturenames:
-        metafunc.parametrize("page_path", pages())
+        # For the session, so that all tests of a page follow each other.
+        metafunc.parametrize("page_path", pages(), scope="session")
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -68,15 +75,21 @@ class Reader:
 
     def __init__(self, page, site):
         self.page, self.site = page, site
-        self.complaints, self.foreign, self.failed = [], [], []
+        self.complaints, self.foreign, self.responses = [], [], []
         page.on("console", self._on_console)
         page.on("pageerror", lambda error: self.complaints.append(str(error)))
         page.on("request", self._on_request)
-        page.on("response", self._on_response)
+        page.on("response", lambda response: self.responses.append(response))
 
     def open(self, path):
         self.page.goto(f"{self.site}/{path}", wait_until="networkidle")
+        if path == "index.html":  # leads on to the landing page
+            self.page.wait_for_url("**/book/index.html", wait_until="networkidle")
         return self.page
+
+    @property
+    def failed(self):
+        return [f"{each.status} {each.url}" for each in self.responses if each.status >= 400]
 
     def _on_console(self, message):
         if message.type in {"error", "warning"}:
@@ -86,9 +99,23 @@ class Reader:
         if not request.url.startswith((self.site, "data:", "blob:")):
             self.foreign.append(request.url)
 
-    def _on_response(self, response):
-        if response.status >= 400:
-            self.failed.append(f"{response.status} {response.url}")
+
+@pytest.fixture(scope="session")
+def opened(browser, site, page_path):
+    """Open the page in one of ``WINDOWS``, once for all tests that only look at it."""
+    readers = {}
+
+    def opened(window):
+        if window not in readers:
+            # Without transitions, which axe might look at halfway.
+            context = browser.new_context(**WINDOWS[window], reduced_motion="reduce")
+            readers[window] = Reader(context.new_page(), site)
+            readers[window].open(page_path)
+        return readers[window]
+
+    yield opened
+    for reader in readers.values():
+        reader.page.context.close()
 
 
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
@@ -102,12 +129,5 @@ def reader(request, browser, site):
 @pytest.fixture
 def desktop_reader(browser, site):
     context = browser.new_context(viewport=DESKTOP)
-    yield Reader(context.new_page(), site)
-    context.close()
-
-
-@pytest.fixture
-def phone_reader(browser, site):
-    context = browser.new_context(viewport=PHONE)
     yield Reader(context.new_page(), site)
     context.close()

@@ -20,22 +20,24 @@ def test_all_pages_are_there():
     assert expected | {"index.html", "404.html", "search.html"} <= set(pages())
 
 
-def test_a_page_loads_in_peace(reader, page_path):
-    page = reader.open(page_path)
-    assert page.title()
+@pytest.mark.parametrize("window", ["desktop", "phone"])
+def test_a_page_loads_in_peace(opened, window):
+    reader = opened(window)
+    assert reader.page.title()
     assert reader.complaints == []
     assert reader.foreign == []
     assert reader.failed == []
 
 
-def test_every_picture_has_a_text(desktop_reader, page_path):
-    page = desktop_reader.open(page_path)
+def test_every_picture_has_a_text(opened):
+    page = opened("desktop").page
     texts = page.eval_on_selector_all("main img", "images => images.map(image => image.alt)")
     assert all(len(text.split()) >= 2 for text in texts), texts
 
 
-def test_a_page_is_no_wider_than_the_screen(phone_reader, page_path):
-    page = phone_reader.open(page_path)
+@pytest.mark.parametrize("window", ["phone", "zoomed"])
+def test_a_page_is_no_wider_than_the_screen(opened, window):
+    page = opened(window).page
     assert page.evaluate("document.documentElement.scrollWidth <= window.innerWidth")
 
 
@@ -82,12 +84,13 @@ def test_figures_are_numbered_and_referred_to(desktop_reader, chapter):
     assert set(links) == {text.strip() for text in captions}
 
 
-def test_links_within_the_site_lead_somewhere(desktop_reader, page_path):
-    page = desktop_reader.open(page_path)
-    links = page.eval_on_selector_all("a[href]", "all => all.map(each => each.href)")
-    here = [link for link in links if link.startswith(desktop_reader.site)]
+def test_links_within_the_site_lead_somewhere(opened, site):
+    links = opened("desktop").page.eval_on_selector_all(
+        "a[href]", "all => all.map(each => each.href)"
+    )
+    here = [link for link in links if link.startswith(site)]
     for link in set(here):
-        path, _, target = link.removeprefix(f"{desktop_reader.site}/").partition("#")
+        path, _, target = link.removeprefix(f"{site}/").partition("#")
         file = SITE / unquote(path.partition("?")[0] or "index.html")
         assert file.is_file(), link
         if target and file.suffix == ".html":
