@@ -12,7 +12,7 @@ UV := $(BIN)/uv
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-16s %s\n", $$1, $$2 }'
 
-book: $(VENV)/.installed-book ## build the site, EPUB and PDF from the notebooks as committed
+book: $(VENV)/.installed-book ## build the site and its downloads from the notebooks as committed
 	@$(BIN)/jupyter-book build . -W --keep-going -n -q
 	@$(BIN)/python tools/take_along.py
 	@echo "Open $(CURDIR)/_build/html/index.html, or run: make serve"

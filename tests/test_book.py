@@ -16,7 +16,7 @@ import set_repository
 from mnistlib.results import MIME_TYPE, collect
 
 ROOT = Path(__file__).resolve().parent.parent
-CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("0*.ipynb"))
+CHAPTERS = sorted(path.stem for path in (ROOT / "notebooks").glob("[0-9]*.ipynb"))
 
 
 def build(folder, **environment):

@@ -13,6 +13,7 @@ import io
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -55,9 +56,9 @@ On your own machine, with Python 3.11 or later:
     .venv/bin/pip install "mnist-book[notebooks] @ git+{repository}" jupyterlab
     .venv/bin/jupyter lab
 
-(On Windows, write .venv\\Scripts\\ for .venv/bin/.) The first run downloads MNIST's
-four files. Links from a notebook to a page that isn't a notebook lead nowhere here;
-that page is on the book's site.
+(On Windows, write py for python3 and .venv\\Scripts\\ for .venv/bin/.) The first run
+downloads MNIST's four files. Links from a notebook to a page that isn't a notebook
+lead nowhere here; that page is on the book's site.
 
 {rights}
 """
@@ -131,7 +132,7 @@ def describe(site: Path) -> Book:
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     toc = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    runs = [json.loads(path.read_bytes())["metadata"]["run"]["date"] for path in notebooks()]
+    runs = [date_of_run(path) for path in notebooks()]
     return Book(
         title=config["title"],
         author=config["author"],
@@ -140,6 +141,13 @@ def describe(site: Path) -> Book:
         repository=project["urls"]["Repository"],
         date=date.fromisoformat(max(runs)),
     )
+
+
+def date_of_run(notebook: Path) -> str:
+    try:
+        return json.loads(notebook.read_bytes())["metadata"]["run"]["date"]
+    except KeyError as error:
+        raise MnistError(f"{notebook.name} doesn't say when it ran: run make notebooks") from error
 
 
 def notebooks() -> list[Path]:
@@ -154,6 +162,7 @@ def pack_notebooks(book: Book) -> bytes:
     with zipfile.ZipFile(packed, "w") as archive:
         for name, content in files.items():
             entry = zipfile.ZipInfo(f"{NAME}/{name}", ZIP_DATE)
+            entry.create_system = 3  # Unix, whose rights follow
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, content, zipfile.ZIP_DEFLATED)
     return packed.getvalue()
@@ -217,16 +226,16 @@ def draw_cover(book: Book) -> bytes:
 def pandoc(html: str, book: Book, site: Path, *options: str) -> bytes:
     """Turn the document into another format; pandoc reads the time from the environment."""
     midnight = datetime(book.date.year, book.date.month, book.date.day, tzinfo=UTC)
-    with tempfile.NamedTemporaryFile("w", suffix=".json", encoding="utf-8") as metadata:
-        json.dump(book.metadata(), metadata)
-        metadata.flush()
+    with tempfile.TemporaryDirectory() as folder:
+        metadata = Path(folder) / "metadata.json"
+        metadata.write_text(json.dumps(book.metadata()), encoding="utf-8")
         finished = subprocess.run(
             [
-                pypandoc.get_pandoc_path(),
+                bundled_pandoc(),
                 "--from=html+tex_math_single_backslash",
                 "--standalone",
                 "--fail-if-warnings",
-                f"--metadata-file={metadata.name}",
+                f"--metadata-file={metadata}",
                 "--output=-",
                 *options,
             ],
@@ -238,6 +247,15 @@ def pandoc(html: str, book: Book, site: Path, *options: str) -> bytes:
     if finished.returncode != 0:
         raise MnistError(f"pandoc: {' '.join(finished.stderr.decode().split())}")
     return finished.stdout
+
+
+def bundled_pandoc() -> str:
+    """Return the pandoc that pypandoc brings; its own search prefers a newer one elsewhere."""
+    folder = Path(pypandoc.__file__).parent / "files"
+    path = shutil.which("pandoc", path=folder)
+    if path is None:
+        raise MnistError(f"no pandoc in {folder}: install pypandoc-binary")
+    return path
 
 
 def compile_typst(source: bytes, book: Book, **options: object) -> bytes:

@@ -55,6 +55,9 @@ class Part:
 def read_parts(toc: Path) -> list[Part]:
     """Return what the site's menu shows, in its order; the landing page isn't in it."""
     content = yaml.safe_load(toc.read_text(encoding="utf-8"))
+    for chapter in (chapter for part in content["parts"] for chapter in part["chapters"]):
+        if set(chapter) != {"file"}:
+            raise MnistError(f"{toc.name}: only pages are known here, not {chapter}")
     return [
         Part(part["caption"], tuple(chapter["file"] for chapter in part["chapters"]))
         for part in content["parts"]

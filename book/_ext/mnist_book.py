@@ -56,7 +56,7 @@ def number_links_to_figures(app: Sphinx, doctree: nodes.document, page: str) -> 
     for link in doctree.findall(nodes.reference):
         if number := numbers.get(link.get("refid")):
             text = app.config.numfig_format["figure"] % ".".join(map(str, number))
-            link.children = [nodes.Text(text)]
+            link[:] = [nodes.Text(text)]
 
 
 def set_repository(app: Sphinx, config: Config) -> None:

@@ -31,7 +31,7 @@ class ResultsDirective(SphinxDirective):
         compact = "compact" in self.options
         headers = ["Trained", "Accuracy", "95% interval"]
         headers += ["Wrong answers"] if compact else ["Printed", "Time", "Device"]
-        most = max(1 - result.interval.low for result in results)
+        most = max((1 - result.interval.low for result in results), default=1.0)
         rows = [_texts(*headers)]
         for result in results:
             row = _texts("", f"{result.value:.4f}", str(result.interval))
@@ -166,19 +166,26 @@ class ChapterFigureDirective(SphinxDirective):
         chapter, name = self.arguments
         path = Path(self.env.srcdir) / "notebooks" / f"{chapter}.ipynb"
         self.env.note_dependency(str(path))
-        for cell in nbformat.read(path, as_version=4).cells:
-            if cell.metadata.get("mystnb", {}).get("figure", {}).get("name") == name:
-                [output] = [each for each in cell.outputs if "image/png" in each.get("data", {})]
-                image = nodes.image(
-                    uri="data:image/png;base64," + output.data["image/png"].replace("\n", ""),
-                    alt=output.metadata["image/png"]["alt"],
-                    width=f"{output.metadata['image/png']['width']}px",
-                    classes=["chapter-figure"],
-                )
-                # Not a caption: the figure has its number where it is drawn.
-                text, _ = self.parse_inline("\n".join(self.content))
-                return [nodes.figure("", image, nodes.legend("", nodes.paragraph("", "", *text)))]
-        raise self.error(f"{path.name} has no figure {name!r}")
+        cells = nbformat.read(path, as_version=4).cells if path.is_file() else []
+        pictures = [
+            output
+            for cell in cells
+            if cell.metadata.get("mystnb", {}).get("figure", {}).get("name") == name
+            for output in cell.outputs
+            if "image/png" in output.get("data", {})
+        ]
+        if not pictures:
+            raise self.error(f"{path.name} shows no figure {name!r}: has it been run?")
+        data, shown = pictures[0].data["image/png"], pictures[0].metadata["image/png"]
+        image = nodes.image(
+            uri="data:image/png;base64," + data.replace("\n", ""),
+            alt=shown["alt"],
+            width=f"{shown['width']}px",
+            classes=["chapter-figure"],
+        )
+        # Not a caption: the figure has its number where it is drawn.
+        text, _ = self.parse_inline("\n".join(self.content))
+        return [nodes.figure("", image, nodes.legend("", nodes.paragraph("", "", *text)))]
 
 
 class RecordedRole(SphinxRole):

@@ -1,14 +1,13 @@
 """A server for the built site, and a browser to read it with."""
 
 import functools
-import os
 import shutil
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from playwright.sync_api import sync_playwright
-from site_files import SITE, pages
+from site_files import SITE, pages, skip_or_fail
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
@@ -28,11 +27,6 @@ BROWSER_OPTIONS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-
-
-def skip_or_fail(reason):
-    """Nothing may be skipped where the checks count."""
-    (pytest.fail if os.environ.get("CI") else pytest.skip)(reason)
 
 
 def pytest_generate_tests(metafunc):

@@ -11,7 +11,7 @@ import nbformat
 import pytest
 import yaml
 from pypdf import PdfReader
-from site_files import ROOT, SITE
+from site_files import ROOT, SITE, skip_or_fail
 
 from mnistlib.results import collect
 
@@ -35,7 +35,8 @@ def straight(text):
 
 def download(suffix):
     path = SITE / "downloads" / f"{NAME}{suffix}"
-    assert path.is_file(), "no downloads: run make book"
+    if not path.is_file():
+        skip_or_fail("no downloads: run make book")
     return io.BytesIO(path.read_bytes())
 
 
@@ -82,7 +83,7 @@ def prose(document):
     """Return a page's text without its code, which may hold anything."""
     for parent in document.iter():
         for code in parent.findall(f"{XHTML}pre") + parent.findall(f"{XHTML}code"):
-            code.clear()
+            code.text, code[:] = "", []
     return "".join(document.itertext())
 
 
@@ -183,4 +184,4 @@ def test_the_zip_has_the_notebooks_as_they_are():
             content = archive.read(f"{NAME}/{path.name}")
             assert content == path.read_bytes()
             assert json.loads(content)["cells"]
-        assert "lab" in archive.read(f"{NAME}/README.txt").decode()
+        assert "jupyter lab" in archive.read(f"{NAME}/README.txt").decode()
