@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mnistlib import MnistError
 from mnistlib.files import atomic_write
-from mnistlib.results import current_device
+from mnistlib.machine import current_device
 
 
 @dataclass(frozen=True)

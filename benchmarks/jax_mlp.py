@@ -31,8 +31,8 @@ from mnistlib.jax_mlp import (
     Params,
     accuracy,
     descend,
-    draw_params,
     init_params,
+    numpy_init_params,
     one_hot,
     predict_batch,
     to_device,
@@ -76,7 +76,7 @@ def source_training(digits: PreparedDataset) -> Iterator[Params]:
 
 def our_epochs(train: Arrays) -> Iterator[Params]:
     """Yield the parameters after each epoch, one call to the device."""
-    params = draw_params(LAYER_SIZES, seed=0)
+    params = numpy_init_params(LAYER_SIZES, seed=0)
     for key in keys():
         order = random.permutation(key, len(train[0]))
         params = train_epoch(params, *train, order, RATE)
@@ -89,7 +89,7 @@ def our_race() -> Iterator[Params]:
     Random numbers come from NumPy: there is nothing to compile for them.
     """
     train = to_device(*load().train)
-    params = draw_params(LAYER_SIZES, seed=0)
+    params = numpy_init_params(LAYER_SIZES, seed=0)
     rng = np.random.default_rng(1)
     part = len(train[0]) // 8 // RACE_BATCH_SIZE * RACE_BATCH_SIZE
     while True:

@@ -20,7 +20,7 @@ from pathlib import Path
 from mnistlib import MnistError
 from mnistlib.data import load
 from mnistlib.files import atomic_write
-from mnistlib.results import current_versions
+from mnistlib.machine import current_versions
 
 HERE = Path(__file__).parent
 BUILT = HERE.parent / "_build" / "bench"

@@ -28,7 +28,7 @@ from mnistlib import MnistError
 from mnistlib.data import Split, load, offline
 from mnistlib.files import atomic_write
 from mnistlib.keras_models import mlp
-from mnistlib.results import current_device, current_versions
+from mnistlib.machine import current_device, current_versions
 
 RECORD = Path(__file__).with_suffix(".json")
 BATCH_SIZE = 128

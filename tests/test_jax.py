@@ -221,7 +221,7 @@ def test_a_step_is_taken_at_the_rate_of_the_cycle(cnn, digits):
     images, labels = (jnp.asarray(part) for part in digits)
     batch = jnp.array([4, 1])
     state = jax_cnn.adam_init(cnn)._replace(count=jnp.array(3))
-    moved = jax_cnn.shift(images[batch], random.key(3))
+    moved = jax_cnn.random_roll(images[batch], random.key(3))
     loss, gradients = jax.value_and_grad(jax_cnn.cnn_loss)(cnn, moved, labels[batch])
     expected = jax_cnn.adam_update(state, gradients, 0.01 * 3 / 20)
     stepped, reported = jax_cnn.cnn_step(
@@ -239,7 +239,7 @@ def test_a_shift_moves_every_image_alike_by_two_pixels_at_most():
     images[:, 14, 14] = 1
     places = set()
     for seed in range(40):
-        moved = np.asarray(jax_cnn.shift(images, random.key(seed)))
+        moved = np.asarray(jax_cnn.random_roll(images, random.key(seed)))
         np.testing.assert_array_equal(moved[0], moved[1])
         [place] = np.argwhere(moved[0, :, :, 0]) - 14
         places.add(tuple(place.tolist()))
@@ -248,7 +248,7 @@ def test_a_shift_moves_every_image_alike_by_two_pixels_at_most():
 
 
 def test_batches_deal_each_example_at_most_once():
-    batches = jax_cnn.batches_of(random.key(0), 1_000, 128)
+    batches = jax_cnn.shuffled_batches(random.key(0), 1_000, 128)
     assert batches.shape == (7, 128)
     assert len(set(np.ravel(batches).tolist())) == 7 * 128
-    assert not np.array_equal(batches, jax_cnn.batches_of(random.key(1), 1_000, 128))
+    assert not np.array_equal(batches, jax_cnn.shuffled_batches(random.key(1), 1_000, 128))

@@ -59,7 +59,7 @@ TAUGHT = {
     "08_jax_full_speed": [
         jax_mlp.descend,
         jax_mlp.train_epoch,
-        jax_mlp.draw_params,
+        jax_mlp.numpy_init_params,
         jax_cnn.init_cnn,
         jax_cnn.conv,
         jax_cnn.cnn_logits,
@@ -67,9 +67,9 @@ TAUGHT = {
         jax_cnn.adam_init,
         jax_cnn.adam_update,
         jax_cnn.one_cycle,
-        jax_cnn.shift,
+        jax_cnn.random_roll,
         jax_cnn.cnn_step,
-        jax_cnn.batches_of,
+        jax_cnn.shuffled_batches,
     ],
 }
 

@@ -12,7 +12,7 @@ import pytest
 
 from mnistlib import FileFormatError, MnistError
 from mnistlib.data import pickled, read_pickle, write_pickle
-from mnistlib.data.arrays import Mnist, Source, Split
+from mnistlib.data.mnist import Mnist, Source, Split
 from mnistlib.data.unpickle import MAX_INSTRUCTIONS
 
 SIZES = (5, 3, 3)

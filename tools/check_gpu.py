@@ -15,7 +15,7 @@ import sys
 os.environ.setdefault("TF_FORCE_GPU_ALLOW_GROWTH", "true")
 os.environ.setdefault("XLA_PYTHON_CLIENT_PREALLOCATE", "false")
 
-from mnistlib.results import current_device, current_versions
+from mnistlib.machine import current_device, current_versions
 
 
 def main() -> int:

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from mnistlib.data import locate
 from mnistlib.files import atomic_write
-from mnistlib.results import current_device, current_versions
+from mnistlib.machine import current_device, current_versions
 
 
 def main(arguments: list[str]) -> int:

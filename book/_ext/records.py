@@ -27,7 +27,7 @@ class ResultsDirective(SphinxDirective):
     def run(self) -> list[nodes.Node]:
         folder = Path(self.env.srcdir) / "notebooks"
         self.env.note_reread()
-        results = [result for result in collect(folder) if result.data == "MNIST"]
+        results = [result for result in collect(folder) if result.dataset == "MNIST"]
         compact = "compact" in self.options
         headers = ["Trained", "Accuracy", "95% interval"]
         headers += ["Wrong answers"] if compact else ["Printed", "Time", "Device"]
@@ -40,7 +40,7 @@ class ResultsDirective(SphinxDirective):
         return [_table(rows)]
 
     def _details(self, result: Result) -> list[nodes.Node]:
-        printed = "" if result.printed is None else f"{result.printed:.4f}"
+        printed = "" if result.source_value is None else f"{result.source_value:.4f}"
         return _texts(printed, f"{result.seconds:.1f} s", result.device)
 
 
@@ -78,7 +78,7 @@ class StatusDirective(SphinxDirective):
             ran, result = notebook.metadata["run"], results.get(path.stem)
             provenance = ("", "", "")
             if result:
-                provenance = (result.data, result.device, _versions(result.versions))
+                provenance = (result.dataset, result.device, _versions(result.versions))
             row = _texts("", ran["date"], f"{ran['seconds']:.0f} s", *provenance)
             row[0] = _link(self, f"notebooks/{path.stem}", _title(notebook))
             rows.append(row)

@@ -18,7 +18,7 @@ Params = list[tuple[Array, Array]]
 LAYER_SHAPES = ((5, 5, 1, 32), (3, 3, 32, 64), (7 * 7 * 64, 64), (64, 10))
 
 
-class AdamState(NamedTuple):
+class TrainState(NamedTuple):
     """What training carries from step to step.
 
     Attributes
@@ -134,13 +134,13 @@ def one_cycle(count: Int[Array, ""] | int, num_steps: int, peak: float) -> Float
     >>> [round(float(one_cycle(count, 100, 0.5)), 2) for count in (0, 10, 20, 60, 100)]
     [0.0, 0.25, 0.5, 0.25, 0.0]
     """
-    share = count / num_steps
-    return peak * jnp.minimum(share / 0.2, (1 - share) / 0.8)
+    progress = count / num_steps
+    return peak * jnp.minimum(progress / 0.2, (1 - progress) / 0.8)
 
 
-def adam_init(params: Params) -> AdamState:
+def adam_init(params: Params) -> TrainState:
     """Begin: both running means are zero."""
-    return AdamState(
+    return TrainState(
         params,
         tree.map(jnp.zeros_like, params),
         tree.map(jnp.zeros_like, params),
@@ -148,7 +148,7 @@ def adam_init(params: Params) -> AdamState:
     )
 
 
-def adam_update(state: AdamState, gradients: Params, rate: Float[Array, ""] | float) -> AdamState:
+def adam_update(state: TrainState, gradients: Params, rate: Float[Array, ""] | float) -> TrainState:
     """Take one step of Adam.
 
     Parameters
@@ -162,7 +162,7 @@ def adam_update(state: AdamState, gradients: Params, rate: Float[Array, ""] | fl
 
     Returns
     -------
-    AdamState
+    TrainState
         The state after the step.
 
     References
@@ -173,17 +173,17 @@ def adam_update(state: AdamState, gradients: Params, rate: Float[Array, ""] | fl
     mean = tree.map(lambda m, g: 0.9 * m + 0.1 * g, state.mean, gradients)
     square = tree.map(lambda s, g: 0.999 * s + 0.001 * g**2, state.square, gradients)
     # Both started at zero: undo the pull towards it.
-    step, floor = rate / (1 - 0.9**count), 1 - 0.999**count
+    step, bias_correction = rate / (1 - 0.9**count), 1 - 0.999**count
     params = tree.map(
-        lambda p, m, s: p - step * m / (jnp.sqrt(s / floor) + 1e-8),
+        lambda p, m, s: p - step * m / (jnp.sqrt(s / bias_correction) + 1e-8),
         state.params,
         mean,
         square,
     )
-    return AdamState(params, mean, square, count)
+    return TrainState(params, mean, square, count)
 
 
-def shift(images: Float[Array, "batch 28 28 1"], key: Array) -> Float[Array, "batch 28 28 1"]:
+def random_roll(images: Float[Array, "batch 28 28 1"], key: Array) -> Float[Array, "batch 28 28 1"]:
     """Move all images of a batch alike, by up to two pixels each way.
 
     Parameters
@@ -204,13 +204,13 @@ def shift(images: Float[Array, "batch 28 28 1"], key: Array) -> Float[Array, "ba
 
 @partial(jit, donate_argnames="state")
 def cnn_step(
-    state: AdamState,
+    state: TrainState,
     images: Float[Array, "n 28 28 1"],
     labels: Int[Array, " n"],
     batch: Int[Array, " batch"],
     num_steps: int,
     peak: float,
-) -> tuple[AdamState, Float[Array, ""]]:
+) -> tuple[TrainState, Float[Array, ""]]:
     """Take one step on one batch, which is shifted at random.
 
     Parameters
@@ -231,13 +231,13 @@ def cnn_step(
     state, loss
         The state after the step, and the loss before it.
     """
-    moved = shift(images[batch], random.key(state.count))
+    moved = random_roll(images[batch], random.key(state.count))
     loss, gradients = value_and_grad(cnn_loss)(state.params, moved, labels[batch])
     rate = one_cycle(state.count, num_steps, peak)
     return adam_update(state, gradients, rate), loss
 
 
-def batches_of(key: Array, num_examples: int, batch_size: int) -> Int[Array, "steps batch"]:
+def shuffled_batches(key: Array, num_examples: int, batch_size: int) -> Int[Array, "steps batch"]:
     """Deal shuffled indices into batches; the few that fill no batch are left out."""
     num_steps = num_examples // batch_size
     order = random.permutation(key, num_examples)

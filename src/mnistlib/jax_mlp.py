@@ -78,7 +78,7 @@ def init_params(sizes: Sequence[int], key: Array) -> Params:
     ]
 
 
-def draw_params(sizes: Sequence[int], seed: int) -> Params:
+def numpy_init_params(sizes: Sequence[int], seed: int) -> Params:
     """Draw the parameters of all layers with NumPy, which has nothing to compile.
 
     They are other numbers than those of :func:`init_params`, from the same

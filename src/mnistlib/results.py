@@ -8,26 +8,19 @@ notebook's stored output, so no page repeats a number by hand.
 from __future__ import annotations
 
 import html
-import importlib
 import json
-import math
 import os
-import platform
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from statistics import NormalDist
 from typing import NamedTuple
 
+from scipy.stats import binomtest
+
 from mnistlib.errors import FileFormatError, MnistError
+from mnistlib.machine import FRAMEWORKS, current_device, current_versions
 
 MIME_TYPE = "application/vnd.mnistlib.result+json"
-# What computed a result, and the packages whose versions belong to it.
-FRAMEWORKS = {
-    "numpy": ("numpy",),
-    "tensorflow": ("tensorflow", "keras", "tensorflow_datasets", "numpy"),
-    "jax": ("jax", "jaxlib", "numpy"),
-}
 
 
 class Interval(NamedTuple):
@@ -77,51 +70,8 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> In
             f"no interval for {successes} of {trials} at confidence {confidence}: "
             "use 0 <= successes <= trials, trials > 0, 0 < confidence < 1"
         )
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
-    share = successes / trials
-    center = (share + z**2 / (2 * trials)) / (1 + z**2 / trials)
-    spread = math.sqrt(share * (1 - share) / trials + z**2 / (4 * trials**2))
-    half = z / (1 + z**2 / trials) * spread
-    return Interval(max(0.0, center - half), min(1.0, center + half))
-
-
-def mcnemar_p_value(only_first: int, only_second: int) -> float:
-    """Tell whether two classifiers differ, from the images that one alone got right.
-
-    Images that both got right, or both wrong, say nothing about which is better.
-    If neither is, each of the others is a toss of a coin.
-
-    Parameters
-    ----------
-    only_first, only_second
-        How many images the first alone, and the second alone, got right.
-
-    Returns
-    -------
-    float
-        The exact two-sided p-value, from 0 to 1: how probable it is that equal
-        classifiers differ by as much, or more.
-
-    Raises
-    ------
-    mnistlib.MnistError
-        If a count is negative.
-
-    References
-    ----------
-    Q. McNemar, Note on the sampling error of the difference between correlated
-    proportions or percentages, Psychometrika 12 (1947).
-
-    Examples
-    --------
-    >>> mcnemar_p_value(0, 6)
-    0.03125
-    """
-    if min(only_first, only_second) < 0:
-        raise MnistError(f"counts {only_first} and {only_second}: neither may be negative")
-    tosses = only_first + only_second
-    tail = sum(math.comb(tosses, k) for k in range(min(only_first, only_second) + 1))
-    return min(1.0, 2 * tail / 2**tosses)
+    test = binomtest(successes, trials)
+    return Interval(*test.proportion_ci(confidence, method="wilson"))
 
 
 @dataclass(frozen=True)
@@ -140,9 +90,9 @@ class Result:
         The measurement; an accuracy is from 0 to 1.
     interval : Interval
         The 95% interval of ``value``.
-    printed : float or None
+    source_value : float or None
         What the chapter's source printed for it, if it did.
-    data : str
+    dataset : str
         Name of the digits, as ``mnistlib.data.load().source.name`` gives it.
     seconds : float
         How long the training took on ``device``.
@@ -161,9 +111,9 @@ class Result:
     metric: str
     value: float
     interval: Interval
-    data: str
+    dataset: str
     seconds: float
-    printed: float | None = None
+    source_value: float | None = None
     parameters: Mapping[str, int | float | str] = field(default_factory=dict)
     framework: str = "numpy"
     device: str = ""
@@ -183,10 +133,10 @@ class Result:
             "Settings": ", ".join(f"{name} {value}" for name, value in self.parameters.items()),
             self.metric.capitalize(): f"{self.value:.4f} (95% interval {self.interval})",
         }
-        if self.printed is not None:
-            rows["The source printed"] = f"{self.printed:.4f}"
+        if self.source_value is not None:
+            rows["The source printed"] = f"{self.source_value:.4f}"
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
-        rows["Run on"] = f"{self.data}, {self.device}, {self.seconds:.1f} s, {versions}"
+        rows["Run on"] = f"{self.dataset}, {self.device}, {self.seconds:.1f} s, {versions}"
         return {name: text for name, text in rows.items() if text}
 
     def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
@@ -233,53 +183,6 @@ def collect(folder: str | os.PathLike) -> list[Result]:
                 f"{path}: its results can't be read ({error}): run `make notebooks`"
             ) from error
     return results
-
-
-def current_device(framework: str) -> str:
-    """Name the device that a framework computes on.
-
-    Parameters
-    ----------
-    framework
-        A key of ``FRAMEWORKS``.
-
-    Returns
-    -------
-    str
-        The first GPU's name, or ``"CPU with N cores"`` if it uses none.
-    """
-    cpu = f"CPU with {os.cpu_count()} cores"
-    if framework == "tensorflow":
-        import tensorflow as tf
-
-        gpus = tf.config.list_physical_devices("GPU")
-        details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
-        return details.get("device_name", "GPU") if gpus else cpu
-    if framework == "jax":
-        import jax
-
-        return cpu if jax.default_backend() == "cpu" else jax.devices()[0].device_kind
-    return cpu
-
-
-def current_versions(framework: str) -> dict[str, str]:
-    """Return the versions of Python and of a framework's packages.
-
-    Parameters
-    ----------
-    framework
-        A key of ``FRAMEWORKS``.
-
-    Returns
-    -------
-    dict of str to str
-        ``{"python": "3.11.7", "numpy": "2.4.6", ...}``
-    """
-    modules = [importlib.import_module(name) for name in FRAMEWORKS[framework]]
-    return {
-        "python": platform.python_version(),
-        **{module.__name__: module.__version__ for module in modules},
-    }
 
 
 def glue(name: str, value: object) -> None:

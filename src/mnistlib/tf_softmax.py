@@ -32,10 +32,10 @@ class Adam(tf.Module):
 
     def __init__(self, variables: Sequence[tf.Variable], learning_rate: float) -> None:
         super().__init__()
-        self.targets = list(variables)
+        self.parameters = list(variables)
         self.learning_rate = learning_rate
         self.means = [tf.Variable(0 * each) for each in variables]
-        self.squares = [tf.Variable(0 * each) for each in variables]
+        self.mean_squares = [tf.Variable(0 * each) for each in variables]
         self.step = tf.Variable(0.0)
 
     def apply(self, gradients: Sequence[tf.Tensor]) -> None:
@@ -49,7 +49,7 @@ class Adam(tf.Module):
         self.step.assign_add(1.0)
         correction = tf.sqrt(1 - 0.999**self.step) / (1 - 0.9**self.step)
         rate = self.learning_rate * correction
-        slots = zip(self.targets, gradients, self.means, self.squares, strict=True)
+        slots = zip(self.parameters, gradients, self.means, self.mean_squares, strict=True)
         for target, gradient, mean, square in slots:
             mean.assign_add(0.1 * (gradient - mean))
             square.assign_add(0.001 * (gradient**2 - square))

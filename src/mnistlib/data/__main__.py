@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import sys
 
-from mnistlib.data.arrays import load
+from mnistlib.data.mnist import load
 from mnistlib.data.resolve import OFFLINE_DIGITS
 from mnistlib.errors import DownloadError, MnistError
 

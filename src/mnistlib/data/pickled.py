@@ -24,8 +24,8 @@ from typing import BinaryIO, NamedTuple
 
 import numpy as np
 
-from mnistlib.data.arrays import Mnist, Split
 from mnistlib.data.idx import GZIP_MAGIC, MAX_DEFLATE_RATIO
+from mnistlib.data.mnist import Mnist, Split
 from mnistlib.data.rebuild import Array, Refused
 from mnistlib.data.unpickle import Machine
 from mnistlib.errors import FileFormatError

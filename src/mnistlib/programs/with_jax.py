@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import optax
 
 from mnistlib.data import Split
-from mnistlib.jax_cnn import batches_of
-from mnistlib.ways import BATCH_SIZE, LAYER_SIZES, LEARNING_RATE, Classifier, scale
+from mnistlib.jax_cnn import shuffled_batches
+from mnistlib.programs import BATCH_SIZE, LAYER_SIZES, LEARNING_RATE, Classifier, flatten_and_scale
 
 Params = list[tuple[jax.Array, jax.Array]]
 Initializer = jax.nn.initializers.Initializer
@@ -104,15 +104,18 @@ def train(split: Split, seed: int, draw: Initializer = lecun_normal) -> Iterator
     Yields
     ------
     callable
-        The network after each epoch, as :mod:`mnistlib.ways` says.
+        The network after each epoch, as :mod:`mnistlib.programs` says.
     """
     key, init_key = jax.random.split(jax.random.key(seed))
     params = init_params(init_key, draw)
     state = optimizer.init(params)
-    images, labels = jnp.asarray(scale(split.images)), jnp.asarray(split.labels, jnp.int32)
+    images, labels = (
+        jnp.asarray(flatten_and_scale(split.images)),
+        jnp.asarray(split.labels, jnp.int32),
+    )
     while True:
         key, order_key = jax.random.split(key)
-        order = batches_of(order_key, len(labels), BATCH_SIZE)
+        order = shuffled_batches(order_key, len(labels), BATCH_SIZE)
         params, state = train_epoch(params, state, images, labels, order)
         # The next epoch takes the memory of these.
         yield partial(predict, jax.block_until_ready(params))

@@ -8,8 +8,8 @@ from itertools import count
 import tensorflow as tf
 
 from mnistlib.data import Split
+from mnistlib.programs import BATCH_SIZE, LAYER_SIZES, LEARNING_RATE, Classifier, flatten_and_scale
 from mnistlib.tf_softmax import Adam, compiled_epoch, make_batches, shuffle
-from mnistlib.ways import BATCH_SIZE, LAYER_SIZES, LEARNING_RATE, Classifier, scale
 
 
 class Mlp(tf.Module):
@@ -82,10 +82,10 @@ def train(split: Split, seed: int) -> Iterator[Classifier]:
     Yields
     ------
     callable
-        The network after each epoch, as :mod:`mnistlib.ways` says.
+        The network after each epoch, as :mod:`mnistlib.programs` says.
     """
     network = Mlp(seed)
-    images = tf.constant(scale(split.images))
+    images = tf.constant(flatten_and_scale(split.images))
     labels = tf.constant(split.labels, tf.int64)
     for epoch in count():
         # A seed of its own for each epoch of each run.

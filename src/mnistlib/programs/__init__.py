@@ -1,11 +1,11 @@
 """One network trained in three frameworks, each in the way that suits it.
 
-A *way* is a generator: it trains for an epoch, gives a function that classifies
+A *program* is a generator: it trains for an epoch, gives a function that classifies
 images, and goes on when it is asked for the next. All three train the network of
 :func:`mnistlib.keras_models.mlp` with Adam, on batches of the same size, in a new
 order every epoch. Keras's last batch is what is left; the others leave that out.
 
-``python -m mnistlib.ways keras`` (or ``tensorflow``, ``jax``) trains for an epoch in
+``python -m mnistlib.programs keras`` (or ``tensorflow``, ``jax``) trains for an epoch in
 a process of its own and prints the most memory that it held.
 """
 
@@ -28,13 +28,13 @@ LAYER_SIZES = (784, 128, 10)
 
 #: Takes float32 images ``(n, 784)`` from 0 to 1, gives ten scores for each.
 Classifier = Callable[[np.ndarray], object]
-Way = Callable[[Split, int], Iterator[Classifier]]
+Program = Callable[[Split, int], Iterator[Classifier]]
 
 NAMES = ("keras", "tensorflow", "jax")
 
 
 class Run(NamedTuple):
-    """What came of training in one way from one seed.
+    """What came of one program from one seed.
 
     Attributes
     ----------
@@ -51,8 +51,8 @@ class Run(NamedTuple):
     classifier: Classifier
 
 
-def find_way(name: str) -> Way:
-    """Import one framework, and return the way to train with it.
+def find_program(name: str) -> Program:
+    """Import one framework, and return the program that trains with it.
 
     Parameters
     ----------
@@ -70,11 +70,11 @@ def find_way(name: str) -> Way:
         If the name is another one.
     """
     if name not in NAMES:
-        raise MnistError(f"no way {name!r}: use one of {', '.join(NAMES)}")
-    return import_module(f"mnistlib.ways.with_{name}").train
+        raise MnistError(f"no program {name!r}: use one of {', '.join(NAMES)}")
+    return import_module(f"mnistlib.programs.with_{name}").train
 
 
-def scale(images: np.ndarray) -> np.ndarray:
+def flatten_and_scale(images: np.ndarray) -> np.ndarray:
     """Flatten images and scale their pixels.
 
     Parameters
@@ -96,21 +96,21 @@ def accuracy(classifier: Classifier, split: Split) -> float:
     Parameters
     ----------
     classifier : callable
-        Of images as :func:`scale` gives them.
+        Of images as :func:`flatten_and_scale` gives them.
     split
         The images and their labels.
     """
-    scores = np.asarray(classifier(scale(split.images)))
+    scores = np.asarray(classifier(flatten_and_scale(split.images)))
     return float((scores.argmax(axis=1) == split.labels).mean())
 
 
-def run(way: Way, train: Split, validation: Split, seed: int, num_epochs: int) -> Run:
-    """Train in one way, and look at the validation set after each epoch.
+def run(program: Program, train: Split, validation: Split, seed: int, num_epochs: int) -> Run:
+    """Train with one program, and look at the validation set after each epoch.
 
     Parameters
     ----------
-    way
-        As :func:`find_way` returns it.
+    program
+        As :func:`find_program` returns it.
     train, validation
         What to learn from, and what to test on.
     seed
@@ -125,7 +125,7 @@ def run(way: Way, train: Split, validation: Split, seed: int, num_epochs: int) -
     """
     accuracies, seconds = [], []
     start = time.perf_counter()
-    for classifier in islice(way(train, seed), num_epochs):
+    for classifier in islice(program(train, seed), num_epochs):
         seconds.append(time.perf_counter() - start)
         accuracies.append(accuracy(classifier, validation))
         start = time.perf_counter()

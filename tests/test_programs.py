@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnistlib import MnistError, ways
+from mnistlib import MnistError, programs
 from mnistlib.data import Split
 from mnistlib.keras_models import mlp
-from mnistlib.ways import with_jax, with_tensorflow
+from mnistlib.programs import with_jax, with_tensorflow
 
 NUM_STEPS = 100
 BATCH_SIZE = 32
@@ -151,14 +151,14 @@ def test_the_weights_agree_after_steps(pair, batches, num_steps, relative):
     assert_near(found.weights(), expected.weights(), relative)
 
 
-@pytest.mark.parametrize("name", ways.NAMES)
-def test_a_way_learns_and_repeats_with_its_seed(name, digits):
-    way = ways.find_way(name)
-    first, again, other = (ways.run(way, digits, digits, seed, 3) for seed in (0, 0, 1))
+@pytest.mark.parametrize("name", programs.NAMES)
+def test_a_program_learns_and_repeats_with_its_seed(name, digits):
+    program = programs.find_program(name)
+    first, again, other = (programs.run(program, digits, digits, seed, 3) for seed in (0, 0, 1))
     assert first.accuracies[-1] > 0.9
     assert len(first.accuracies) == len(first.seconds) == 3
-    assert ways.accuracy(first.classifier, digits) == first.accuracies[-1]
-    images = ways.scale(digits.images[:50])
+    assert programs.accuracy(first.classifier, digits) == first.accuracies[-1]
+    images = programs.flatten_and_scale(digits.images[:50])
     scores = [np.asarray(each.classifier(images)) for each in (first, again, other)]
     assert scores[0].shape == (50, 10)
     np.testing.assert_allclose(scores[0], scores[1], rtol=1e-2, atol=1e-2)
@@ -166,25 +166,25 @@ def test_a_way_learns_and_repeats_with_its_seed(name, digits):
 
 
 def test_pixels_are_scaled_to_one():
-    scaled = ways.scale(np.full((2, 28, 28), 255, np.uint8))
+    scaled = programs.flatten_and_scale(np.full((2, 28, 28), 255, np.uint8))
     assert scaled.shape == (2, 784) and scaled.dtype == np.float32
     assert (scaled == 1).all()
 
 
-def test_an_unknown_way_is_refused():
-    with pytest.raises(MnistError, match="no way 'torch': use one of keras, tensorflow, jax"):
-        ways.find_way("torch")
+def test_an_unknown_program_is_refused():
+    with pytest.raises(MnistError, match="no program 'torch': use one of keras, tensorflow, jax"):
+        programs.find_program("torch")
 
 
 def test_the_command_says_what_is_wrong():
     finished = subprocess.run(
-        [sys.executable, "-m", "mnistlib.ways", "torch"], capture_output=True, text=True
+        [sys.executable, "-m", "mnistlib.programs", "torch"], capture_output=True, text=True
     )
     assert finished.returncode == 1
     assert "use one of" in finished.stderr and "Traceback" not in finished.stderr
 
 
-def test_the_way_with_jax_imports_no_tensorflow():
-    program = "import sys; sys.modules['tensorflow'] = None; import mnistlib.ways.with_jax"
-    finished = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+def test_the_program_with_jax_imports_no_tensorflow():
+    code = "import sys; sys.modules['tensorflow'] = None; import mnistlib.programs.with_jax"
+    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert finished.returncode == 0, finished.stderr

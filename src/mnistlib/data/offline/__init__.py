@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from mnistlib.data.drawn import TEST_COUNTS, TRAIN_COUNTS, draw_digits
 from mnistlib.data.idx import write_idx
 from mnistlib.data.official import OFFICIAL_FILES
+from mnistlib.data.offline.drawing import TEST_COUNTS, TRAIN_COUNTS, draw_digits
 from mnistlib.files import atomic_folder, cache_dir
 
 # Raise it when the same seed draws other images.

@@ -10,7 +10,7 @@ import tensorflow as tf
 from mnistlib.data import Split
 from mnistlib.keras_models import compile_classifier, mlp
 from mnistlib.pipelines import training_pipeline
-from mnistlib.ways import BATCH_SIZE, LEARNING_RATE, Classifier
+from mnistlib.programs import BATCH_SIZE, LEARNING_RATE, Classifier
 
 
 def train(split: Split, seed: int) -> Iterator[Classifier]:
@@ -26,7 +26,7 @@ def train(split: Split, seed: int) -> Iterator[Classifier]:
     Yields
     ------
     callable
-        The network after each epoch, as :mod:`mnistlib.ways` says.
+        The network after each epoch, as :mod:`mnistlib.programs` says.
     """
     keras.utils.set_random_seed(seed)
     model = compile_classifier(mlp(), LEARNING_RATE)

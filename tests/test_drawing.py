@@ -6,8 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mnistlib.data import drawn, offline
-from mnistlib.data.drawn import TEST_COUNTS, TRAIN_COUNTS, draw_digits, load_skeletons
+from mnistlib.data import offline
+from mnistlib.data.offline import drawing
+from mnistlib.data.offline.drawing import TEST_COUNTS, TRAIN_COUNTS, draw_digits, load_skeletons
 
 ROOT = Path(__file__).resolve().parent.parent
 FEW = (30,) * 10
@@ -64,7 +65,7 @@ def test_each_digit_has_several_skeletons_inside_their_box():
     for ways in skeletons.values():
         assert len(ways) >= 5
         for skeleton in ways:
-            assert skeleton.basis.shape == (drawn.NUM_SAMPLES + 1, len(skeleton.points))
+            assert skeleton.basis.shape == (drawing.NUM_SAMPLES + 1, len(skeleton.points))
             # Weights of control points add up to one: moving all moves the path.
             np.testing.assert_allclose(skeleton.basis.sum(1), 1)
             assert np.ptp(skeleton.points[:, 1]) == pytest.approx(1, abs=0.2)
@@ -79,7 +80,7 @@ def test_the_path_goes_through_its_control_points():
 
 def test_a_thick_pen_makes_more_ink():
     thin, thick = (
-        draw_digits(FEW, np.random.default_rng(0), drawn.Hand(pen=pen))[0].mean()
+        draw_digits(FEW, np.random.default_rng(0), drawing.Hand(pen=pen))[0].mean()
         for pen in (0.8, 2.0)
     )
     assert thick > 1.3 * thin

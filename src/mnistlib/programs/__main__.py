@@ -1,19 +1,19 @@
-"""Print the most memory that one epoch in one way took, in megabytes."""
+"""Print the most memory that one epoch of one program took, in megabytes."""
 
 import sys
 from pathlib import Path
 
 from mnistlib.data import load
 from mnistlib.errors import MnistError
-from mnistlib.ways import find_way
+from mnistlib.programs import find_program
 
 
 def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
-        print("say one way: python -m mnistlib.ways keras", file=sys.stderr)
+        print("say which program: python -m mnistlib.programs keras", file=sys.stderr)
         return 1
     try:
-        next(find_way(arguments[0])(load().train, 0))
+        next(find_program(arguments[0])(load().train, 0))
     except MnistError as error:
         print(error, file=sys.stderr)
         return 1
