@@ -1,6 +1,8 @@
 """What the tests of the package and of the chapters share."""
 
 import pytest
+from compare_outputs import factor_of, masked, why_masked
+from nbval.plugin import IPyNbCell
 
 from mnistlib.data import locate
 from mnistlib.errors import MnistError
@@ -27,3 +29,17 @@ def pytest_collect_file(file_path, parent):
             # seconds and versions, and its table, which is compared, the rest.
             collector.skip_compare += ("stderr", MIME_TYPE)
     return collectors
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Compare decimals, too, where the stored ones come from a machine like this one."""
+    if isinstance(item, IPyNbCell) and not why_masked():
+        rules, factor = item.parent.sanitize_patterns, factor_of(item.cell.metadata.get("tags", []))
+        item.sanitize = lambda text: masked(text, rules, factor) if isinstance(text, str) else text
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    if config.option.nbval:
+        reason = why_masked()
+        return f"decimals in outputs: {f'masked, because {reason}' if reason else 'compared'}"
+    return None
