@@ -18,13 +18,13 @@ book: $(VENV)/.installed-book ## build the site and its downloads from the noteb
 	@echo "Open $(CURDIR)/_build/html/index.html, or run: make serve"
 
 test: $(VENV)/.installed-all ## run every chapter anew, compare its outputs, and run the tests
-	@$(BIN)/python -m pytest --nbval -n 2 --dist loadfile $(ARGS)
+	@$(BIN)/python -m pytest --nbval -n 2 --dist loadfile --durations=20 $(ARGS)
 
 test-site: book $(VENV)/.installed-all ## test the built site in Chromium
 	@$(BIN)/python -m pytest tests/site -n 2 $(ARGS)
 
-test-colab: $(VENV)/.installed-all ## run the chapters as Colab does: newest packages, no checkout
-	@$(BIN)/python -m pytest tests/colab -n 2 $(ARGS)
+test-colab: $(VENV)/.installed-all ## run them as Colab would: newest versions; and on drawn digits, two devices
+	@$(BIN)/python tools/as_colab.py $(ARGS)
 
 test-gpu: $(VENV)/.installed-gpu ## run the chapters on a machine with an NVIDIA GPU
 	@$(BIN)/python tools/check_gpu.py

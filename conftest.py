@@ -33,13 +33,19 @@ def pytest_collect_file(file_path, parent):
 
 def pytest_itemcollected(item: pytest.Item) -> None:
     """Compare decimals, too, where the stored ones come from a machine like this one."""
-    if isinstance(item, IPyNbCell) and not why_masked():
+    if isinstance(item, IPyNbCell) and not _reason(item.config):
         rules, factor = item.parent.sanitize_patterns, factor_of(item.cell.metadata.get("tags", []))
         item.sanitize = lambda text: masked(text, rules, factor) if isinstance(text, str) else text
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
-    if config.option.nbval:
-        reason = why_masked()
-        return f"decimals in outputs: {f'masked, because {reason}' if reason else 'compared'}"
-    return None
+    """Say whether decimals are compared."""
+    reason = _reason(config)
+    how = f"masked, because {reason}" if reason else "compared"
+    return f"decimals in outputs: {how}" if config.option.nbval else None
+
+
+def _reason(config: pytest.Config) -> str:
+    """Say why decimals are masked; an empty text if they aren't."""
+    own = config.option.nbval_current_env
+    return why_masked() if own else "the kernel is another environment's"

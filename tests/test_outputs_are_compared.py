@@ -59,10 +59,11 @@ def sliced(notebook):
 def outcomes(tmp_path_factory):
     """For each alteration, what the failed cells said."""
     project = tmp_path_factory.mktemp("project")
-    for name in ("conftest.py", "pyproject.toml", "requirements.txt", "tests/nbval_sanitize.cfg"):
+    for name in ("conftest.py", "pyproject.toml", "tests/nbval_sanitize.cfg"):
         (project / name).parent.mkdir(exist_ok=True)
         shutil.copy(ROOT / name, project / name)
-    shutil.copytree(ROOT / "tools", project / "tools")
+    for name in ("tools", "notebooks"):
+        shutil.copytree(ROOT / name, project / name)
     for number, alteration in enumerate(ALTERATIONS.values()):
         folder = project / f"altered{number}"
         # A kernel finds what lies beside its notebook before what is installed.

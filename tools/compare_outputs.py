@@ -20,10 +20,9 @@ from importlib import metadata
 from pathlib import Path
 
 from mnistlib.files import cache_dir
+from mnistlib.results import collect
 
 ROOT = Path(__file__).resolve().parent.parent
-# What decides about the last digits of a training.
-DECISIVE = ("tensorflow", "keras", "tensorflow-datasets", "jax", "jaxlib", "flax", "optax", "numpy")
 DECIMAL = re.compile(r"(?<![\w.])[-+]?\d+\.\d+(?:e[-+]?\d+)?%?")
 WITHIN = 0.02
 FACTOR = 2.0
@@ -86,12 +85,13 @@ def last_place(decimal: str) -> float:
 
 @cache
 def why_masked() -> str:
-    """Say why decimals can't be compared here; an empty text if they can."""
-    lock = (ROOT / "requirements.txt").read_text(encoding="utf-8")
-    for name in DECISIVE:
-        version = metadata.version(name)
-        if f"\n{name}=={version}\n" not in re.sub(r" *[;\\].*", "", lock):
-            return f"{name} {version} isn't the locked version"
+    """Say in what the stored outputs were made otherwise than new ones here; "" if in nothing."""
+    stored: dict[str, str] = {}
+    for result in collect(ROOT / "notebooks"):
+        stored |= result.versions
+    for name, version in stored.items():
+        if name != "python" and metadata.version(name) != version:
+            return f"{name} is {metadata.version(name)} here and was {version}"
     if any(each.name.startswith("jax-cuda") for each in metadata.distributions()):
         return "this environment computes on a GPU"
     source = os.environ.get("MNISTLIB_SOURCE")
