@@ -1,8 +1,10 @@
 """The chapters as documents: what a reader, a learner and git get to see."""
 
 import ast
+import contextlib
 import inspect
 import re
+import symtable
 from pathlib import Path
 
 import nbformat
@@ -184,6 +186,13 @@ def test_there_is_one_setup_cell_that_pins_nothing(code_cells):
     assert "==" not in installing[0].source
 
 
+def test_one_chapters_setup_cell_is_that_of_all():
+    """So what one of them installs in Colab, all do."""
+    notebooks = [nbformat.read(path, as_version=4) for path in NOTEBOOKS]
+    sources = {c.source for notebook in notebooks for c in notebook.cells if "%pip" in c.source}
+    assert len(sources) == 1
+
+
 @pytest.mark.parametrize("installed", [True, False])
 def test_the_setup_cell_installs_only_what_is_missing(code_cells, monkeypatch, installed):
     [setup] = [cell.source for cell in code_cells if "%pip" in cell.source]
@@ -230,22 +239,49 @@ def without_decoration(tree):
             node.returns = None
             for argument in node.args.args:
                 argument.annotation = None
+        if isinstance(node, ast.AnnAssign):
+            node.annotation = ast.Constant(None)
         if isinstance(node, DEFINITIONS) and ast.get_docstring(node) is not None:
             node.body = node.body[1:]
     return ast.dump(tree)
 
 
-def definitions(code_cells):
-    """Return the functions and classes that a chapter defines, by name."""
-    found = {}
-    for cell in code_cells:
+def statements(cells):
+    """The statements of a chapter's cells, without magics."""
+    found = []
+    for cell in cells:
         source = "\n".join(line for line in cell.source.splitlines() if "%pip" not in line)
-        try:
-            tree = ast.parse(source)
-        except SyntaxError:  # the setup cell, whose body was a magic
-            continue
-        found |= {node.name: node for node in tree.body if isinstance(node, DEFINITIONS)}
+        with contextlib.suppress(SyntaxError):  # the setup cell, whose body was a magic
+            found += ast.parse(source).body
     return found
+
+
+def meanings(statements):
+    """What each name stands for at the top level: a definition, a value, or an import."""
+    found = {}
+    for node in statements:
+        if isinstance(node, DEFINITIONS):
+            found[node.name] = without_decoration(node)
+        elif isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            found[node.targets[0].id] = ast.dump(node.value)
+        elif isinstance(node, ast.Import):
+            for each in node.names:
+                found[each.asname or each.name.split(".")[0]] = each.name
+        elif isinstance(node, ast.ImportFrom):
+            for each in node.names:
+                found[each.asname or each.name] = f"{node.module}.{each.name}"
+    return found
+
+
+def names_in(function):
+    """The global names that a function or class uses, annotations left out."""
+    tree = ast.parse(inspect.getsource(function))
+    without_decoration(tree)
+    table = symtable.symtable(ast.unparse(tree), "code", "exec")
+    tables = [table]
+    for each in tables:
+        tables += each.get_children()
+    return {symbol.get_name() for each in tables for symbol in each.get_symbols()}
 
 
 @pytest.mark.parametrize(
@@ -254,8 +290,11 @@ def definitions(code_cells):
     ids=lambda value: getattr(value, "__name__", value),
 )
 def test_the_library_does_what_the_chapter_teaches(chapter, function):
+    """The same code, and the constants and imports that it uses are the same, too."""
     notebook = nbformat.read(ROOT / "notebooks" / f"{chapter}.ipynb", as_version=4)
-    cells = [cell for cell in notebook.cells if cell.cell_type == "code"]
-    [in_library] = ast.parse(inspect.getsource(function)).body
-    in_chapter = definitions(cells)[function.__name__]
-    assert without_decoration(in_chapter) == without_decoration(in_library)
+    module = inspect.getmodule(function)
+    in_chapter = meanings(statements(c for c in notebook.cells if c.cell_type == "code"))
+    in_library = meanings(ast.parse(inspect.getsource(module)).body)
+    for name in names_in(function) & in_library.keys():
+        # What an earlier chapter taught is imported from the library.
+        assert in_chapter[name] in (in_library[name], f"{module.__name__}.{name}"), name
