@@ -1,4 +1,11 @@
-"""The runner: what it removes, when it writes, and when it doesn't."""
+"""The runner: what it asks for, what it removes, when it writes, and how it stops."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
 
 import nbformat
 import pytest
@@ -19,80 +26,101 @@ def path(tmp_path):
     return tmp_path / "some.ipynb"
 
 
-def run(*paths):
-    return run_notebooks.main([str(path) for path in paths])
+@pytest.fixture
+def run(monkeypatch):
+    """Run notebooks that need no digits."""
+    monkeypatch.setenv("MNISTLIB_SOURCE", "offline")
+    monkeypatch.setattr(run_notebooks, "load", lambda: None)
+    return lambda *paths: run_notebooks.main([str(path) for path in paths])
 
 
-def test_outputs_are_normalised(path):
+def test_without_mnist_nothing_runs(path, no_data_dir, monkeypatch, capsys):
+    monkeypatch.setenv("MNISTLIB_SOURCE", "offline")
+    before = write(path, "print('ran')").read_bytes()
+    assert run_notebooks.main([str(path)]) == 1
+    assert path.read_bytes() == before
+    printed = capsys.readouterr()
+    assert printed.out == "" and printed.err.startswith("the chapters' outputs are of MNIST: ")
+
+
+def test_outputs_are_of_mnist_and_normalised(run, path):
     noisy = "import sys; print('a', flush=True); print('noise', file=sys.stderr); print('b')"
-    write(path, noisy, "print('1/2\\b\\b\\b2/2\\rdone')")
+    source = "import os; print(os.environ['MNISTLIB_SOURCE'])"
+    write(path, noisy, "print('1/2\\b\\b\\b2/2\\rdone')", source)
     assert run(path) == 0
     notebook = nbformat.read(path, as_version=4)
-    assert [cell.execution_count for cell in notebook.cells] == [1, 2]
-    assert [cell.id for cell in notebook.cells] == ["cell-0", "cell-1"]
-    assert [[output.text for output in cell.outputs] for cell in notebook.cells] == [
-        ["a\nb\n"],
-        ["done\n"],
-    ]
+    assert [cell.execution_count for cell in notebook.cells] == [1, 2, 3]
+    assert [cell.id for cell in notebook.cells] == ["cell-0", "cell-1", "cell-2"]
+    texts = [[output.text for output in cell.outputs] for cell in notebook.cells]
+    assert texts == [["a\nb\n"], ["done\n"], ["mnist\n"]]
     assert "execution" not in notebook.cells[0].metadata
     assert set(notebook.metadata) == {"kernelspec", "language_info", "run"}
     assert notebook.metadata["run"]["seconds"] > 0
 
 
-def test_a_second_run_changes_nothing(path):
-    write(path, "import time\nprint(f'{time.perf_counter_ns()} ms')", "print('same')")
+CLOCK = "import time; print('before', time.perf_counter_ns(), 'ms')"
+
+
+@pytest.mark.parametrize("tags", [(), ("nbval-ignore-output",)])
+def test_only_more_than_timings_is_written(run, path, tags):
+    write(path, CLOCK, tags=tags)
     assert run(path) == 0
     first = path.read_bytes()
     assert run(path) == 0
     assert path.read_bytes() == first
-
-
-def test_a_changed_result_is_written(path):
-    write(path, "print('before')")
-    assert run(path) == 0
-    notebook = nbformat.read(path, as_version=4)
-    notebook.cells[0].outputs[0].text = "another result\n"
-    nbformat.write(notebook, path)
-    assert run(path) == 0
-    assert nbformat.read(path, as_version=4).cells[0].outputs[0].text == "before\n"
-
-
-def test_ignored_outputs_alone_are_no_reason_to_write(path):
-    write(path, "import time\nprint(time.time_ns())", tags=["nbval-ignore-output"])
-    assert run(path) == 0
-    first = path.read_bytes()
-    assert run(path) == 0
-    assert path.read_bytes() == first
-
-
-def test_other_words_in_an_ignored_output_are_written(path):
-    write(path, "import time\nprint('before', time.time_ns())", tags=["nbval-ignore-output"])
-    assert run(path) == 0
-    notebook = nbformat.read(path, as_version=4)
-    notebook.cells[0].source = notebook.cells[0].source.replace("before", "after")
-    nbformat.write(notebook, path)
+    path.write_bytes(first.replace(b"print('before'", b"print('after'"))
     assert run(path) == 0
     assert nbformat.read(path, as_version=4).cells[0].outputs[0].text.startswith("after")
 
 
-def test_what_is_no_notebook_is_named(tmp_path, capsys):
-    (tmp_path / "bad.ipynb").write_text("not json")
-    assert run(tmp_path / "bad.ipynb") == 1
-    assert "bad.ipynb" in capsys.readouterr().err
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (new_notebook(cells=[new_code_cell("raise ValueError('on purpose')")]), "on purpose"),
+        ("not json", "bad.ipynb"),
+        (None, "bad.ipynb"),
+    ],
+    ids=["failing", "no notebook", "missing"],
+)
+def test_nothing_is_written_when_a_chapter_cannot_run(
+    run, path, tmp_path, capsys, content, message
+):
+    before = write(path, "print('good')").read_bytes()
+    bad = tmp_path / "bad.ipynb"
+    if content:
+        bad.write_text(content if isinstance(content, str) else nbformat.writes(content))
+    assert run(path, bad) == 1
+    assert path.read_bytes() == before
+    assert message in capsys.readouterr().err
 
 
-def test_nothing_is_written_when_one_chapter_fails(tmp_path, capsys):
-    good = write(tmp_path / "good.ipynb", "print('good')")
-    bad = write(tmp_path / "bad.ipynb", "raise ValueError('on purpose')")
-    before = good.read_bytes(), bad.read_bytes()
-    assert run(good, bad) == 1
-    assert (good.read_bytes(), bad.read_bytes()) == before
-    assert "on purpose" in capsys.readouterr().err
-
-
-def test_a_missing_chapter_is_named(tmp_path, capsys):
-    assert run(tmp_path / "nowhere.ipynb") == 1
-    assert "nowhere.ipynb" in capsys.readouterr().err
+@pytest.mark.skipif(sys.platform == "win32", reason="no signal to send")
+def test_ctrl_c_ends_the_running_chapter_and_starts_no_other(path, tmp_path):
+    pid = tmp_path / "pid"
+    slow = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"
+    write(path, slow)
+    queued = write(tmp_path / "queued.ipynb", f"open({str(tmp_path / 'started')!r}, 'w')")
+    program = (
+        "import sys, run_notebooks; run_notebooks.load = lambda: None;"
+        "sys.exit(run_notebooks.main(sys.argv[1:]))"
+    )
+    process = subprocess.Popen(
+        [sys.executable, "-c", program, "--jobs", "1", path, queued],
+        env={**os.environ, "PYTHONPATH": str(Path(run_notebooks.__file__).parent)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 60
+    while not (pid.is_file() and pid.read_text()):
+        assert process.poll() is None and time.monotonic() < deadline
+        time.sleep(0.05)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=20)
+    assert process.returncode == 130
+    assert "nothing was written" in errors and "Traceback" not in errors
+    assert not (tmp_path / "started").exists()
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(pid.read_text()), 0)
 
 
 def test_neighbouring_streams_are_merged_across_other_outputs():

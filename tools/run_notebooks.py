@@ -2,21 +2,22 @@
 
     python tools/run_notebooks.py [notebook ...]
 
-Every chapter runs in a kernel of its own. Its outputs are brought into a form
-that doesn't change from run to run, and written only if all chapters that were
-asked for ran to their ends. A chapter whose outputs differ from the stored ones
-in nothing but timings is left as it is.
+Every chapter runs in a kernel of its own, on MNIST and nothing else. Its outputs are
+brought into a form that doesn't change from run to run, and written only if all
+chapters that were asked for ran to their ends. A chapter whose outputs differ from
+the stored ones in nothing but timings is left as it is.
 """
 
 from __future__ import annotations
 
 import argparse
+import asyncio
 import configparser
 import os
 import re
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from datetime import date
 from pathlib import Path
 
@@ -27,6 +28,8 @@ from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernel
 from nbformat import NotebookNode
 from nbformat.reader import NotJSONError
 
+from mnistlib.data import load
+from mnistlib.errors import MnistError
 from mnistlib.files import atomic_write
 from mnistlib.results import MIME_TYPE
 
@@ -54,34 +57,71 @@ def main(arguments: list[str] | None = None) -> int:
         print(f"no such notebook: {', '.join(missing)}", file=sys.stderr)
         return 1
 
-    executed, failed = {}, False
-    with ThreadPoolExecutor(options.jobs) as pool:
-        futures = {pool.submit(execute, path): path for path in paths}
-        for future in as_completed(futures):
-            path = futures[future]
-            try:
-                executed[path] = future.result()
-                print(f"{path.name}: ran")
-            except CANNOT_RUN as error:
-                failed = True
-                print(f"{path.name}: {error}", file=sys.stderr)
-    if failed:
+    os.environ["MNISTLIB_SOURCE"] = "mnist"  # for the kernels, too
+    try:
+        load()  # before minutes are spent
+        executed = execute_all(paths, options.jobs)
+    except MnistError as error:
+        print(f"the chapters' outputs are of MNIST: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("nothing was written", file=sys.stderr)
+        return 130
+    if None in executed:
         print("nothing was written, because a chapter failed", file=sys.stderr)
         return 1
-    for path, notebook in sorted(executed.items()):
+    for path, notebook in zip(paths, executed, strict=True):
         changed = update(path, notebook)
         print(f"{path.name}: {'written' if changed else 'unchanged'}")
     return 0
 
 
-def execute(path: Path) -> NotebookNode:
+def execute_all(paths: list[Path], jobs: int) -> list[NotebookNode | None]:
+    """Run chapters, so many at a time; None stands for one that failed, and said so.
+
+    Ctrl-C ends those that run and starts no other.
+    """
+    free = asyncio.Semaphore(jobs)
+
+    async def run(path: Path) -> NotebookNode | None:
+        async with free:
+            try:
+                notebook = await execute(path)
+            except CANNOT_RUN as error:
+                print(f"{path.name}: {error}", file=sys.stderr)
+                return None
+        print(f"{path.name}: ran")
+        return notebook
+
+    async def run_all() -> list[NotebookNode | None]:
+        async with asyncio.TaskGroup() as group:  # which waits for its tasks' ends
+            tasks = [group.create_task(run(path)) for path in paths]
+        return [task.result() for task in tasks]
+
+    # In the main thread nbclient would take Ctrl-C for itself, and end one kernel.
+    with ThreadPoolExecutor(1) as thread, asyncio.Runner() as runner:
+        loop = runner.get_loop()
+        task = loop.create_task(run_all())
+        running = thread.submit(loop.run_until_complete, task)
+        try:
+            return running.result()
+        except KeyboardInterrupt:
+            loop.call_soon_threadsafe(task.cancel)
+            running.exception()
+            raise
+
+
+async def execute(path: Path) -> NotebookNode:
     """Run a chapter in a new kernel and return it with normalised outputs."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
-        notebook, timeout=CELL_TIMEOUT, resources={"metadata": {"path": str(path.parent)}}
+        notebook,
+        timeout=CELL_TIMEOUT,
+        shutdown_kernel="immediate",
+        resources={"metadata": {"path": str(path.parent)}},
     )
     start = time.perf_counter()
-    client.execute()
+    await client.async_execute()
     seconds = time.perf_counter() - start
     notebook = normalize(notebook)
     # For the status page.
