@@ -62,7 +62,7 @@ def main(arguments: list[str] | None = None) -> int:
         load()  # before minutes are spent
         executed = execute_all(paths, options.jobs)
     except MnistError as error:
-        print(f"the chapters' outputs are of MNIST: {error}", file=sys.stderr)
+        print(f"nothing ran, because the chapters' outputs are of MNIST.\n{error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print("nothing was written", file=sys.stderr)
