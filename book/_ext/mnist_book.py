@@ -1,6 +1,6 @@
 """What this book asks of Sphinx beyond what extensions offer.
 
-- Tables of what was recorded, by directives in ``records.py``.
+- What chapters and benchmarks recorded, in ``records.py``.
 - Alternative text of figures, from where ``mnistlib.figures.show`` stores it.
 - The number of a figure in the links to it.
 - The repository's address for the buttons, from the environment.
@@ -20,6 +20,8 @@ from myst_nb.core.render import NbElementRenderer
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.environment import BuildEnvironment
+from sphinx.errors import PycodeError
+from sphinx.pycode import ModuleAnalyzer
 
 UNKNOWN_REPOSITORY = "OWNER/REPOSITORY"
 
@@ -136,4 +138,6 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("build-finished", lighten)
     keep_alt_text()
     drop_thebe(app)
+    # Autodoc mocks Keras, but would load all of it to look for overloads in a base class.
+    ModuleAnalyzer.cache["module", "keras.callbacks"] = PycodeError("mocked")
     return {"parallel_read_safe": True, "parallel_write_safe": True}
