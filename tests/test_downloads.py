@@ -1,4 +1,4 @@
-"""``tools/take_along.py`` on a small site: what it keeps, what it drops, what it refuses."""
+"""``tools/make_downloads.py`` on a small site: what it keeps, drops and refuses."""
 
 import io
 import json
@@ -6,9 +6,10 @@ import re
 import zipfile
 from pathlib import Path
 
+import make_downloads
 import pytest
-import take_along
-import take_along_pages
+import yaml
+from downloads.pages import combine
 from fontTools.ttLib import TTFont
 from PIL import Image
 from pypdf import PdfReader
@@ -95,26 +96,36 @@ def site(tmp_path, monkeypatch):
     (site / "index.html").touch()
     (site / "_images").mkdir()
     Image.new("L", (1344, 200)).save(site / "_images" / "line.png")
-    monkeypatch.setattr(take_along, "ROOT", tmp_path)
+    monkeypatch.setattr(make_downloads, "ROOT", tmp_path)
     return site
+
+
+def make(site):
+    assert make_downloads.main([str(site)]) == 0
+    return {path.suffix: path.read_bytes() for path in (site / "downloads").iterdir()}
 
 
 @pytest.fixture
 def downloads(site):
-    assert take_along.main([str(site)]) == 0
-    return {path.suffix: path.read_bytes() for path in (site / "downloads").iterdir()}
+    return make(site)
 
 
 def combined(site):
-    parts = take_along_pages.read_parts(site.parent / "_toc.yml")
-    return take_along_pages.combine(site, parts)
+    toc = yaml.safe_load((site.parent / "_toc.yml").read_text("utf-8"))
+    return combine(site, toc["parts"])
 
 
-def test_the_same_site_gives_the_same_bytes(site, downloads):
+def test_only_another_site_is_made_anew_and_the_same_one_gives_the_same_bytes(
+    site, downloads, capsys
+):
     assert sorted(downloads) == [".epub", ".pdf", ".zip"]
-    assert take_along.main([str(site)]) == 0
-    for path in (site / "downloads").iterdir():
-        assert path.read_bytes() == downloads[path.suffix]
+    capsys.readouterr()
+    assert make(site) == downloads and capsys.readouterr().out == ""
+    (site / "downloads" / f"{make_downloads.NAME}.pdf").unlink()
+    assert make(site) == downloads
+    write_page(site, "notebooks/01_first", CHAPTER.replace("A line.", "Another line."))
+    changed = make(site)
+    assert changed[".epub"] != downloads[".epub"] and changed[".pdf"] != downloads[".pdf"]
 
 
 def test_the_zip_is_one_folder_with_the_notebooks_and_how_to_run_them(site, downloads):
@@ -186,35 +197,44 @@ def test_pages_with_the_same_ids_keep_them_apart(site):
     assert "Home is here," in html
 
 
-def test_a_link_that_leads_nowhere_is_refused(site, capsys):
-    write_page(site, "notebooks/01_first", CHAPTER.replace("#batch", "#gone"))
-    assert take_along.main([str(site)]) == 1
-    assert capsys.readouterr().err == "links lead nowhere: page-glossary--gone\n"
-    assert not (site / "downloads").exists()
-
-
-def test_a_missing_character_is_refused(site, capsys):
-    write_page(site, "book/glossary", GLOSSARY.replace("批次", "龘"))
-    assert take_along.main([str(site)]) == 1
+@pytest.mark.parametrize(
+    ("page", "article", "message"),
+    [
+        (
+            "notebooks/01_first",
+            CHAPTER.replace("#batch", "#gone"),
+            "links lead nowhere: page-glossary--gone",
+        ),
+        ("book/glossary", GLOSSARY.replace("批次", "龘"), "README.md says how to add it"),
+        ("book/glossary", "", "no article with a heading"),
+        ("book/glossary", None, "run make book"),
+        ("index", None, "run make book"),
+    ],
+    ids=["a lost link", "a missing character", "no article", "no page", "no site"],
+)
+def test_what_cannot_be_a_book_is_refused(site, capsys, page, article, message):
+    if article is None:
+        (site / f"{page}.html").unlink()
+    else:
+        write_page(site, page, article)
+    assert make_downloads.main([str(site)]) == 1
     error = capsys.readouterr().err
-    assert error.count("\n") == 1 and "README.md says how" in error
+    assert message in error and error.count("\n") == 1
     assert not (site / "downloads").exists()
 
 
-def test_a_site_that_is_not_built_is_refused(site, capsys):
-    assert take_along.main([str(site / "nowhere")]) == 1
-    assert capsys.readouterr().err == f"no site in {site / 'nowhere'}: run make book\n"
-    (site / "book" / "glossary.html").unlink()
-    with pytest.raises(MnistError, match=r"no page book/glossary .*run make book"):
-        combined(site)
-    write_page(site, "book/glossary", "")
-    with pytest.raises(MnistError, match="no article"):
-        combined(site)
+def test_a_chapter_that_was_not_run_has_no_say_in_the_date(site):
+    folder = site.parent / "notebooks"
+    (folder / "02_second.ipynb").write_text('{"metadata": {}}')
+    assert make_downloads.describe(site, "book/index")["date"] == "2026-01-02"
+    (folder / "01_first.ipynb").unlink()
+    with pytest.raises(MnistError, match="run make notebooks"):
+        make_downloads.describe(site, "book/index")
 
 
 def test_the_font_has_the_glossary_s_characters():
     text = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
-    font = TTFont(take_along.ASSETS / "noto-serif-sc-subset.ttf")
+    font = TTFont(make_downloads.ASSETS / "noto-serif-sc-subset.ttf")
     needed = set(re.findall("[\u4e00-\u9fff]", text))
     assert needed
     assert needed <= {chr(code) for code in font.getBestCmap()}

@@ -10,11 +10,8 @@ from __future__ import annotations
 import posixpath
 import re
 from collections import Counter
-from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
 from bs4 import BeautifulSoup, NavigableString, Tag
 
 from mnistlib.errors import MnistError
@@ -44,42 +41,34 @@ GLOSSARY = "book/glossary"
 HEADINGS = ["h1", "h2", "h3", "h4", "h5", "h6"]
 
 
-@dataclass(frozen=True)
-class Part:
-    """Pages under one heading, by their names in ``_toc.yml``."""
+def combine(site: Path, parts: list[dict]) -> str:
+    """Return the pages as one HTML document: parts are h1, pages h2, sections h3 and on.
 
-    title: str
-    pages: tuple[str, ...]
+    Parameters
+    ----------
+    site
+        The folder of the built site.
+    parts
+        Captions and chapters, as in ``_toc.yml``.
 
-
-def read_parts(toc: Path) -> list[Part]:
-    """Return what the site's menu shows, in its order; the landing page isn't in it."""
-    content = yaml.safe_load(toc.read_text(encoding="utf-8"))
-    for chapter in (chapter for part in content["parts"] for chapter in part["chapters"]):
-        if set(chapter) != {"file"}:
-            raise MnistError(f"{toc.name}: only pages are known here, not {chapter}")
-    return [
-        Part(part["caption"], tuple(chapter["file"] for chapter in part["chapters"]))
-        for part in content["parts"]
-    ]
-
-
-def combine(site: Path, parts: list[Part]) -> str:
-    """Return the pages as one HTML document: parts are h1, pages h2, sections h3 and on."""
-    articles = {page: read_article(site, page) for part in parts for page in part.pages}
+    Raises
+    ------
+    mnistlib.MnistError
+        If a page isn't there, or a link in it would lead nowhere.
+    """
+    pages = [chapter["file"] for part in parts for chapter in part["chapters"]]
+    articles = {page: read_article(site, page) for page in pages}
     title_ids = {page: article.section["id"] for page, article in articles.items()}
     book = BeautifulSoup("", "html.parser")
     for part in parts:
-        heading = book.new_tag("h1", id=anchor(part.title))
-        heading.string = part.title
-        book.append(heading)
-        for page in part.pages:
+        caption = part["caption"]
+        book.append(new_tag("h1", {"id": anchor(caption)}, caption))
+        for page in (chapter["file"] for chapter in part["chapters"]):
             article = articles[page]
             link_within(article, page, title_ids)
             if page == GLOSSARY:
                 list_terms(article)
-            for clean in CLEANERS:
-                clean(article)
+            clean(article)
             book.extend(list(article.contents))
     check_links(book)
     return str(book)
@@ -95,11 +84,6 @@ def read_article(site: Path, page: str) -> Tag:
     if article is None or article.h1 is None:
         raise MnistError(f"{path}: no article with a heading; did the theme change?")
     return article
-
-
-def first_paragraph(site: Path, page: str) -> str:
-    """Return a page's first paragraph as plain text: the landing page's tells what this is."""
-    return " ".join(read_article(site, page).p.get_text().split())
 
 
 def anchor(page: str, fragment: str = "") -> str:
@@ -157,9 +141,22 @@ def list_terms(article: Tag) -> None:
     article.section.append(terms)
 
 
-def drop_what_is_for_screens(article: Tag) -> None:
+def clean(article: Tag) -> None:
+    """Leave what pandoc and the book's styles know."""
     for tag in article.select(SCREEN_ONLY):
         tag.decompose()
+    plain_code(article)
+    blocks(article)
+    # Lone paragraphs in cells and items would stand further apart.
+    for paragraph in article.select(":is(td, th, li) > p:only-child"):
+        paragraph.unwrap()
+    for image in article.find_all("img"):
+        if width := re.search(r"\bwidth:\s*(\d+)px", image.get("style", "")):
+            image["width"] = width[1]  # which pandoc reads
+    # The parts are above the pages.
+    for heading in article.find_all(HEADINGS):
+        heading.name = f"h{int(heading.name[1]) + 1}"
+    bare_tags(article)
 
 
 def plain_code(article: Tag) -> None:
@@ -178,60 +175,25 @@ def plain_code(article: Tag) -> None:
         code.replace_with(new_tag("code", string=code.get_text()))
 
 
-def print_widths(article: Tag) -> None:
-    """Turn the width that a picture's style has into an attribute, which pandoc reads."""
-    for image in article.find_all("img"):
-        if width := re.search(r"\bwidth:\s*(\d+)px", image.get("style", "")):
-            image["width"] = width[1]
-
-
-def marked_titles(article: Tag) -> None:
-    """Make a title a block, because pandoc forgets a paragraph's class."""
+def blocks(article: Tag) -> None:
+    """Turn what pandoc would lose the class, the id or the place of into what it keeps."""
     for title in article.select("p.admonition-title, p.rubric"):
-        strong = new_tag("strong")
-        strong.extend(list(title.contents))
+        wrap_contents(title, "strong")
         title.name, title["class"] = "div", ["admonition-title"]
-        title.append(strong)
-
-
-def flat_definitions(article: Tag) -> None:
-    """Turn autodoc's lists of definitions into paragraphs: a signature, then its text."""
+    # Autodoc's lists of definitions: a signature, then its text.
     for definition in article.select("dl.py"):
         for term in definition.find_all("dt", recursive=False):
-            code = new_tag("code", string=term.get_text().strip())
             term.name, term["class"] = "div", ["signature"]
-            term.clear()
-            term.append(code)
+            term.string = term.get_text().strip()
+            wrap_contents(term, "code")
         for body in definition.find_all("dd", recursive=False):
             body.name, body["class"] = "div", ["definition"]
         definition.unwrap()
-
-
-def anchored_text(article: Tag) -> None:
-    """Pandoc drops the id of a term or a paragraph, so give it to what is inside."""
     for tag in article.select("dt[id], p[id]"):
-        inside = new_tag("span", {"id": tag.attrs.pop("id")})
-        inside.extend(list(tag.contents))
-        tag.append(inside)
-
-
-def labelled_citations(article: Tag) -> None:
-    """Set a reference's label into the paragraph that it stands beside on a screen."""
+        wrap_contents(tag, "span", {"id": tag.attrs.pop("id")})
+    # On a screen a reference's label stands beside its paragraph.
     for citation in article.select("div.citation"):
-        label = citation.find("span", class_="label").extract()
-        citation.p.insert(0, label, " ")
-
-
-def tight_cells(article: Tag) -> None:
-    """Unwrap lone paragraphs in cells and items, which would stand further apart."""
-    for paragraph in article.select(":is(td, th, li) > p:only-child"):
-        paragraph.unwrap()
-
-
-def lower_headings(article: Tag) -> None:
-    """Make room for the parts, which are above the pages."""
-    for heading in article.find_all(HEADINGS):
-        heading.name = f"h{int(heading.name[1]) + 1}"
+        citation.p.insert(0, citation.find("span", class_="label").extract(), " ")
 
 
 def bare_tags(article: Tag) -> None:
@@ -247,18 +209,10 @@ def bare_tags(article: Tag) -> None:
             tag.unwrap()
 
 
-CLEANERS: tuple[Callable[[Tag], None], ...] = (
-    drop_what_is_for_screens,
-    plain_code,
-    print_widths,
-    marked_titles,
-    flat_definitions,
-    anchored_text,
-    labelled_citations,
-    tight_cells,
-    lower_headings,
-    bare_tags,
-)
+def wrap_contents(tag: Tag, name: str, attributes: dict[str, str] | None = None) -> None:
+    inside = new_tag(name, attributes)
+    inside.extend(list(tag.contents))
+    tag.append(inside)
 
 
 def new_tag(name: str, attributes: dict[str, str] | None = None, string: str = "") -> Tag:
