@@ -1,20 +1,27 @@
 """What the tests of the package and of the chapters share."""
 
+from contextlib import suppress
+
 import pytest
 from compare_outputs import factor_of, masked, why_masked
 from nbval.plugin import IPyNbCell
 
-from mnistlib.data import locate
-from mnistlib.errors import MnistError
+from mnistlib.data.resolve import locate_mnist, wanted_source
+from mnistlib.errors import DownloadError, MnistError
 from mnistlib.results import MIME_TYPE
 
 
 def pytest_sessionstart(session: pytest.Session) -> None:
-    """Say once what to do when the environment asks for digits that aren't there."""
+    """Say once what to do when the environment asks for digits that aren't there.
+
+    What no setting is wrong about is downloaded when a test asks for it.
+    """
     if hasattr(session.config, "workerinput"):
         return
     try:
-        locate()
+        with suppress(DownloadError):
+            if wanted_source() != "offline":
+                locate_mnist(download=False)
     except MnistError as error:
         pytest.exit(f"no digits to test with: {error}", returncode=1)
 

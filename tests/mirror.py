@@ -36,25 +36,61 @@ def small_files(folder):
         contents[official.name] = content
         files[key] = OfficialFile(
             official.name,
+            len(content),
             hashlib.sha256(content).hexdigest(),
             hashlib.sha256(gzip.decompress(content)).hexdigest(),
         )
     return contents, files
 
 
+def whole(content):
+    yield content
+
+
+def wrong(content):
+    yield bytes(len(content))
+
+
+def half(content):
+    yield content[: len(content) // 2]
+
+
+def stop(content):
+    yield content[: len(content) * 3 // 4]
+    time.sleep(30)
+
+
+def drip(content):
+    for byte in content[:100]:
+        yield bytes([byte])
+        time.sleep(0.1)
+
+
+def endless(content):
+    while True:
+        yield content
+
+
+PIECES = {each.__name__: each for each in (wrong, half, stop, drip, endless)}
+
+
 class Mirror(ThreadingHTTPServer):
     """Serves ``contents``, in the way that ``behaviour`` names."""
 
     daemon_threads = True
+    block_on_close = False
 
     def __init__(self, contents, behaviour):
         super().__init__(("127.0.0.1", 0), Handler)
         self.contents, self.behaviour = contents, behaviour
-        self.requests = Counter()
+        self.requests, self.num_bytes = Counter(), 0
 
     @property
     def url(self):
         return f"http://127.0.0.1:{self.server_port}/"
+
+    def handle_error(self, *_):
+        """Let a client hang up."""
 
 
 class Handler(BaseHTTPRequestHandler):
@@ -63,26 +99,27 @@ class Handler(BaseHTTPRequestHandler):
         content = self.server.contents[name]
         behaviour = self.server.behaviour
         self.server.requests[name] += 1
-        if behaviour == "error":
-            self.send_error(503)
-            return
         if behaviour == "hang":
             time.sleep(30)
-            return
-        if behaviour == "wrong":
-            content = bytes(len(content))
-        self.send_response(200)
-        self.send_header("Content-Length", str(len(content)))
-        self.end_headers()
-        if behaviour == "half":
-            content = content[: len(content) // 2]
-        if behaviour == "slow":
-            self.wfile.write(content[: len(content) * 3 // 4])
-            self.wfile.flush()
-            time.sleep(30)
-        self.wfile.write(content)
+        elif behaviour == "garbage":
+            self.wfile.write(b"what?\r\n\r\n")
+        elif behaviour.isdigit():  # a redirect goes nowhere
+            self.send_response(int(behaviour))
+            self.end_headers()
+        else:
+            self.send_response(200)
+            if behaviour != "endless":
+                self.send_header("Content-Length", str(len(content)))
+            if behaviour == "labelled":
+                self.send_header("Content-Encoding", "gzip")
+            self.end_headers()
+            for piece in PIECES.get(behaviour, whole)(content):
+                self.wfile.write(piece)
+                self.wfile.flush()
+                self.server.num_bytes += len(piece)
 
     def do_HEAD(self):
+        self.server.requests["HEAD"] += 1
         self.send_response(200)
         self.end_headers()
 
@@ -93,7 +130,7 @@ class Handler(BaseHTTPRequestHandler):
 @contextmanager
 def mirror(contents, behaviour="good"):
     server = Mirror(contents, behaviour)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield server
     finally:

@@ -7,25 +7,35 @@ import numpy as np
 import pytest
 
 from mnistlib import MnistError
-from mnistlib.data import load, load_data
+from mnistlib.data import Mnist, Source, Split, load_data
 
 
-@pytest.fixture(scope="module")
-def mnist():
-    return load()
-
-
-def test_shapes_and_types(mnist):
+def test_the_digits_have_mnists_counts_and_all_ten_classes(mnist):
     for split, size in [(mnist.train, 60_000), (mnist.test, 10_000)]:
-        assert split.images.shape == (size, 28, 28)
-        assert split.labels.shape == (size,)
-        assert split.images.dtype == split.labels.dtype == np.uint8
+        assert len(split.images) == size
         assert set(np.unique(split.labels)) == set(range(10))
 
 
-def test_the_source_says_what_and_from_where(mnist):
-    assert mnist.source.name in ("MNIST", "offline digits")
-    assert mnist.source.origin in str(mnist.source)
+IMAGES, LABELS = np.zeros((10, 28, 28), np.uint8), np.arange(10, dtype=np.uint8)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels", "problem"),
+    [
+        (IMAGES, LABELS + np.uint8(191), "label 9 is 200, not a digit"),
+        (IMAGES, LABELS[:-1], r"labels are uint8 \(9,\) for 10 images"),
+        (IMAGES, LABELS.astype(int), "labels are int64"),
+        (IMAGES, LABELS[:, None], r"labels are uint8 \(10, 1\)"),
+        (IMAGES / 255, LABELS, "images are float64"),
+        (IMAGES.reshape(10, 784), LABELS, r"images are uint8 \(10, 784\)"),
+        (IMAGES[:0], LABELS[:0], "there are no images"),
+    ],
+)
+def test_what_is_no_digits_is_refused_and_its_split_named(images, labels, problem):
+    good, bad = Split(IMAGES, LABELS), Split(images, labels)
+    for name, splits in {"train": (bad, good), "test": (good, bad)}.items():
+        with pytest.raises(MnistError, match=f"some digits from here: {name} split: {problem}"):
+            Mnist(*splits, Source("some digits", "here"))
 
 
 @pytest.mark.parametrize("size", [5_000, 10_000])
@@ -37,10 +47,11 @@ def test_validation_is_the_end_of_the_training_set(mnist, size):
     np.testing.assert_array_equal(rejoined, mnist.train.labels)
 
 
-@pytest.mark.parametrize("size", [0, -1, 60_000])
-def test_a_split_that_leaves_nothing_is_refused(mnist, size):
+@pytest.mark.parametrize("size", [0, -1, 10])
+def test_a_split_that_leaves_nothing_is_refused(size):
+    split = Split(IMAGES, LABELS)
     with pytest.raises(MnistError, match=f"num_validation is {size}"):
-        mnist.split_train(size)
+        Mnist(split, split, Source("some digits", "here")).split_train(size)
 
 
 def test_load_data_has_the_form_of_keras(mnist):

@@ -1,14 +1,23 @@
 """Files and folders that appear whole or not at all."""
 
+import os
+import stat
+import subprocess
+import sys
+
 import pytest
 
 from mnistlib import MnistError
-from mnistlib.files import atomic_folder, atomic_write
+from mnistlib.files import atomic_folder, atomic_write, cache_dir
 
 
-def fill(path):
+def fill(path, content=b"whole"):
     with atomic_write(path) as file:
-        file.write(b"whole")
+        file.write(content)
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
 
 
 def test_a_file_appears_when_it_is_complete(tmp_path):
@@ -18,7 +27,7 @@ def test_a_file_appears_when_it_is_complete(tmp_path):
         assert not path.exists()
         file.write(b" and half")
     assert path.read_bytes() == b"half and half"
-    assert [each.name for each in path.parent.iterdir()] == ["file"]
+    assert names(path.parent) == ["file"]
 
 
 def test_a_file_that_fails_leaves_the_old_one(tmp_path):
@@ -26,30 +35,104 @@ def test_a_file_that_fails_leaves_the_old_one(tmp_path):
     with pytest.raises(TypeError), atomic_write(tmp_path / "file") as file:
         file.write("not bytes")
     assert (tmp_path / "file").read_bytes() == b"whole"
-    assert len(list(tmp_path.iterdir())) == 1
+    assert names(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("umask", [0o022, 0o077])
+def test_permissions_are_what_the_umask_leaves_and_then_stay(tmp_path, umask):
+    before = os.umask(umask)
+    try:
+        fill(tmp_path / "file")
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o666 & ~umask
+    (tmp_path / "file").chmod(0o600)
+    fill(tmp_path / "file", b"again")
+    assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
 
 
 def test_a_folder_appears_when_it_is_complete(tmp_path):
     with atomic_folder(tmp_path / "folder") as scratch:
         fill(scratch / "file")
         assert not (tmp_path / "folder").exists()
-    assert [each.name for each in tmp_path.iterdir()] == ["folder"]
+    assert names(tmp_path) == ["folder"]
     assert (tmp_path / "folder" / "file").read_bytes() == b"whole"
 
 
 def test_a_folder_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(TypeError), atomic_folder(tmp_path / "folder") as scratch:
         (scratch / "file").write_bytes("not bytes")
-    assert not list(tmp_path.iterdir())
+    assert not names(tmp_path)
 
 
-def test_the_first_of_two_folders_stays(tmp_path):
-    with atomic_folder(tmp_path / "folder") as late:
-        fill(late / "late")
-        with atomic_folder(tmp_path / "folder") as early:
-            fill(early / "early")
-    assert [each.name for each in (tmp_path / "folder").iterdir()] == ["early"]
-    assert len(list(tmp_path.iterdir())) == 1
+IN_THE_WAY = {
+    "a folder": lambda path: (path.mkdir(), fill(path / "theirs")),
+    "an empty folder": lambda path: path.mkdir(),
+    "a file": lambda path: path.write_bytes(b"theirs"),
+    "a dead link": lambda path: path.symlink_to("nowhere"),
+}
+
+
+@pytest.mark.parametrize("make", IN_THE_WAY.values(), ids=IN_THE_WAY)
+def test_a_folder_takes_nobodys_place(tmp_path, make):
+    path = tmp_path / "folder"
+    with (
+        pytest.raises(MnistError, match="folder: another process wrote it"),
+        atomic_folder(path) as scratch,
+    ):
+        _ = fill(scratch / "ours"), make(path)
+    with pytest.raises(MnistError, match="folder: is there already"):
+        atomic_folder(path).__enter__()
+    assert names(tmp_path) == ["folder"]
+    assert not (path / "ours").exists()
+
+
+def test_a_path_means_one_folder_however_it_is_written(tmp_path):
+    with atomic_folder(tmp_path / "old" / "1") as scratch:
+        fill(scratch / "file")
+    with pytest.raises(MnistError, match="old/1: is there already"):
+        atomic_folder(tmp_path / "new" / ".." / "old" / "1").__enter__()
+    assert names(tmp_path) == ["old"]
+
+
+EXPORTER = """
+import sys
+from mnistlib.files import atomic_folder
+with atomic_folder(sys.argv[1]) as scratch:
+    (scratch / sys.argv[2]).touch()
+    print(flush=True)
+    input()
+"""
+
+
+def test_of_two_processes_one_gets_the_folder_and_the_other_an_error(tmp_path):
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    workers = [
+        subprocess.Popen([sys.executable, "-c", EXPORTER, tmp_path / "1", name], **pipes)
+        for name in ("a", "b")
+    ]
+    for worker in workers:
+        worker.stdout.readline()
+    errors = [worker.communicate(b"\n")[1].decode() for worker in workers]
+    assert [worker.returncode for worker in workers] == [0, 1]
+    assert "another process wrote it" in errors[1]
+    assert names(tmp_path) == ["1"]
+    assert names(tmp_path / "1") == ["a"]
+
+
+def test_what_killed_runs_left_is_removed_when_it_is_old_and_nothing_else(tmp_path):
+    temporary = [f".mnistlib-{digit * 16}" for digit in "012"]
+    old, living, new, *others = *temporary, ".mnistlib-mine", ".file.0123456789abcdef"
+    for name in (old, living, *others):
+        (tmp_path / name / "inside").mkdir(parents=True)
+        (tmp_path / name / "inside" / "file").touch()
+        for path in (tmp_path / name / "inside" / "file", tmp_path / name / "inside"):
+            os.utime(path, (0, 0))
+        os.utime(tmp_path / name, (0, 0))
+    os.utime(tmp_path / living / "inside" / "file")
+    (tmp_path / new).touch()
+    fill(tmp_path / "file")
+    assert set(names(tmp_path)) == {"file", living, new, *others}
 
 
 @pytest.mark.parametrize("make", [atomic_write, atomic_folder])
@@ -57,3 +140,35 @@ def test_what_cannot_be_written_is_named(tmp_path, make):
     fill(tmp_path / "file")
     with pytest.raises(MnistError, match="file/below: can't be written"):
         make(tmp_path / "file" / "below").__enter__()
+
+
+@pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
+def test_a_file_takes_the_place_of_files_alone(tmp_path, make):
+    make(tmp_path / "other")
+    with pytest.raises(MnistError, match="something else than a file has that name"):
+        fill(tmp_path / "other")
+    assert names(tmp_path) == ["other"]
+
+
+def test_a_full_disk_leaves_the_old_file_and_names_the_cache_where_it_is_there(
+    tmp_path, monkeypatch, full_disk
+):
+    monkeypatch.setenv("MNISTLIB_CACHE_DIR", str(tmp_path / "cache"))
+    for folder in (tmp_path / "cache", tmp_path / "other"):
+        fill(folder / "file")
+        with (
+            full_disk(100),
+            pytest.raises(MnistError, match=r"written: .*large") as caught,
+        ):
+            fill(folder / "file", bytes(10_000))
+        assert (folder / "file").read_bytes() == b"whole"
+        assert names(folder) == ["file"]
+        assert ("MNISTLIB_CACHE_DIR" in str(caught.value)) == (folder.name == "cache")
+
+
+def test_without_a_home_the_error_says_what_to_set(monkeypatch):
+    for name in ("MNISTLIB_CACHE_DIR", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(os.path, "expanduser", lambda path: path)  # as for a user without one
+    with pytest.raises(MnistError, match="set MNISTLIB_CACHE_DIR"):
+        cache_dir()

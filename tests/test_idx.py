@@ -1,6 +1,7 @@
 """IDX files: round trips, and every way in which a file can be wrong."""
 
 import gzip
+import os
 import struct
 
 import numpy as np
@@ -68,10 +69,10 @@ WRONG = {
     "gzip, terabytes": (gzip.compress(TERABYTES + VALUES), "2,199,023,255,552 bytes"),
     "gzip, cut in the values": (gzip.compress(GOOD[:-1]), "ends after 11 of the 12 bytes"),
     "gzip, trailing bytes inside": (gzip.compress(GOOD + b"\0"), "left over"),
-    "gzip, trailing bytes outside": (PACKED + b"\0", "left over"),
+    "gzip, trailing bytes outside": (PACKED + b"x", "gzip stream is damaged"),
     "gzip, a second stream": (PACKED + PACKED, "left over"),
-    "gzip, cut in the stream": (PACKED[: len(PACKED) // 2], "header"),
-    "gzip, cut in the checksum": (PACKED[:-4], "ends too early"),
+    "gzip, cut in the stream": (PACKED[: len(PACKED) // 2], "gzip stream is damaged"),
+    "gzip, cut in the checksum": (PACKED[:-4], "gzip stream is damaged"),
     "gzip, broken header": (flip(PACKED, 2), "gzip stream is damaged"),
     "gzip, broken checksum": (flip(PACKED, len(PACKED) - 5), "gzip stream is damaged"),
     "gzip, nothing inside": (gzip.compress(b""), "inside its header"),
@@ -109,8 +110,9 @@ def test_a_well_packed_file_is_read(tmp_path):
     np.testing.assert_array_equal(read_idx(tmp_path / "zeros.gz"), zeros)
 
 
-@pytest.mark.parametrize("path", ["nowhere", "."])
-def test_an_unreadable_file_is_named(tmp_path, path):
+@pytest.mark.parametrize("path", ["nowhere", ".", "fifo"])
+def test_an_unreadable_file_is_named_and_not_waited_for(tmp_path, path):
+    os.mkfifo(tmp_path / "fifo")
     with pytest.raises(FileFormatError, match="can't be read"):
         read_idx(tmp_path / path)
 

@@ -1,23 +1,21 @@
 """TensorFlow Datasets on the verified files, without a network."""
 
 import gzip
+from pathlib import Path
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
+from mirror import write
+from tensorflow_datasets.image_classification import mnist as tfds_mnist
 
 from mnistlib import MnistError
-from mnistlib.data import load, locate, prepare_tfds
+from mnistlib.data import load, prepare_tfds
+from mnistlib.data.kept import SUMS
+from mnistlib.data.official import OFFICIAL_FILES
 
 
-def sorted_examples(images, labels):
-    rows = np.hstack([images.reshape(len(images), -1), labels.astype(np.uint8)[:, None]])
-    return sorted(row.tobytes() for row in rows)
-
-
-@pytest.mark.parametrize("split", ["train", "test"])
-def test_the_examples_are_those_of_the_files(split):
-    digits = prepare_tfds()
+def examples(digits, split):
     images, labels = tfds.as_numpy(
         tfds.load(
             digits.name,
@@ -28,41 +26,81 @@ def test_the_examples_are_those_of_the_files(split):
             download=False,
         )
     )
-    assert sorted_examples(images, labels) == sorted_examples(*getattr(load(), split))
+    return sorted_rows(images, labels)
 
 
-def test_the_name_says_which_digits_they_are():
-    name = {"MNIST": "mnist", "offline digits": "offline_digits"}[locate().name]
+def sorted_rows(images, labels):
+    rows = np.hstack([images.reshape(len(images), -1), labels.astype(np.uint8)[:, None]])
+    return sorted(row.tobytes() for row in rows)
+
+
+@pytest.fixture
+def small_mnist(contents, no_data_dir, monkeypatch):
+    """TensorFlow Datasets' own builder, told how few examples there are."""
+    monkeypatch.setattr(tfds_mnist, "_TRAIN_EXAMPLES", 50)
+    monkeypatch.setattr(tfds_mnist, "_TEST_EXAMPLES", 50)
+    write(no_data_dir, contents)
+
+
+def test_all_examples_of_the_real_digits_are_there(mnist):
     digits = prepare_tfds()
-    assert digits.name == name
+    assert digits.name == {"MNIST": "mnist", "offline digits": "offline_digits"}[mnist.source.name]
+    for split in ("train", "test"):
+        assert examples(digits, split) == sorted_rows(*getattr(mnist, split))
+
+
+def test_the_known_sizes_and_sums_are_those_that_it_registers():
+    infos = {info.filename: info for info in tfds.builder_cls("mnist").url_infos.values()}
+    assert {name: (info.size, info.checksum) for name, info in infos.items()} == {
+        file.name: (file.size, file.sha256) for file in OFFICIAL_FILES.values()
+    }
+
+
+@pytest.mark.parametrize("source", ["mnist", "offline"])
+def test_a_dataset_says_what_it_is_and_is_kept(no_data_dir, small_mnist, monkeypatch, source):
+    monkeypatch.setenv("MNISTLIB_SOURCE", source)
+    digits = prepare_tfds()
+    assert digits.name == {"mnist": "mnist", "offline": "offline_digits"}[source]
     info = tfds.builder(digits.name, data_dir=digits.data_dir).info
     assert info.features["image"].shape == (28, 28, 1)
     assert info.features["label"].num_classes == 10
     assert info.supervised_keys == ("image", "label")
+    for split in ("train", "test"):
+        assert examples(digits, split) == sorted_rows(*getattr(load(), split))
+    [folder] = (no_data_dir.parent / "tfds").iterdir()
+    assert {path.name for path in folder.iterdir()} == {digits.name, SUMS}
+    with monkeypatch.context() as patch:
+        patch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", None)
+        assert prepare_tfds() == digits
 
 
-def test_a_wrong_folder_is_an_error_also_when_all_is_prepared(tmp_path, monkeypatch):
+@pytest.mark.parametrize("source", ["mnist", "offline"])
+def test_a_damaged_dataset_is_prepared_anew(small_mnist, monkeypatch, source):
+    monkeypatch.setenv("MNISTLIB_SOURCE", source)
+    [shard] = Path(prepare_tfds().data_dir).rglob("*-train*")
+    before = shard.read_bytes()
+    shard.write_bytes(before[:-100] + bytes(100))
     prepare_tfds()
-    monkeypatch.delenv("MNISTLIB_SOURCE", raising=False)
-    monkeypatch.setenv("MNISTLIB_DATA_DIR", str(tmp_path / "nowhere"))
-    with pytest.raises(MnistError, match="no such folder"):
+    assert shard.read_bytes() == before
+
+
+def test_unpacked_files_will_do(no_data_dir, small_mnist):
+    for path in no_data_dir.iterdir():
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+    assert examples(prepare_tfds(), "test") == sorted_rows(*load().test)
+
+
+def test_a_full_disk_is_an_error_of_ours_and_nothing_stays(no_data_dir, small_mnist, full_disk):
+    with full_disk(30_000), pytest.raises(MnistError, match=r"mnist-3.*File too large"):
         prepare_tfds()
+    assert not list((no_data_dir.parent / "tfds").iterdir())
 
 
-@pytest.mark.skipif(locate().name != "MNIST", reason="the official files are not here")
-def test_unpacked_files_will_do_and_nothing_else_is_left(tmp_path, monkeypatch):
-    for path in locate().paths.values():
-        content = path.read_bytes()
-        if path.suffix == ".gz":
-            content = gzip.decompress(content)
-        (tmp_path / path.name.removesuffix(".gz")).write_bytes(content)
-    monkeypatch.setenv("MNISTLIB_DATA_DIR", str(tmp_path))
-    monkeypatch.setenv("MNISTLIB_CACHE_DIR", str(tmp_path / "cache"))
-    digits = prepare_tfds()
-    info = tfds.builder(digits.name, data_dir=digits.data_dir).info
-    assert {name: split.num_examples for name, split in info.splits.items()} == {
-        "train": 60_000,
-        "test": 10_000,
-    }
-    [folder] = (tmp_path / "cache" / "tfds").iterdir()
-    assert [path.name for path in folder.iterdir()] == ["mnist"]
+def test_a_wrong_folder_is_an_error_also_when_all_is_prepared(
+    no_data_dir, small_mnist, monkeypatch
+):
+    prepare_tfds()
+    monkeypatch.setenv("MNISTLIB_DATA_DIR", str(no_data_dir / "nowhere"))
+    with pytest.raises(MnistError, match="nowhere: can't be read"):
+        prepare_tfds()

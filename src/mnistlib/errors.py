@@ -17,4 +17,4 @@ class ChecksumError(MnistError):
 
 
 class DownloadError(MnistError):
-    """No mirror gave the official files."""
+    """The official files aren't on this machine, and no mirror gave them."""

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import errno
+import hashlib
 import os
-import tempfile
+import re
+import secrets
+import shutil
+import stat
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
-import pooch
+import platformdirs
 
 from mnistlib.errors import MnistError
+
+# What temporary files and folders are called; nothing else is ever removed.
+TEMPORARY = re.compile(r"\.mnistlib-[0-9a-f]{16}")
+MAX_AGE = 24 * 3600.0  # seconds after which a temporary file was left by a killed run
 
 
 def cache_dir() -> Path:
@@ -22,9 +32,40 @@ def cache_dir() -> Path:
     pathlib.Path
         ``MNISTLIB_CACHE_DIR`` where it is set, else the user's cache folder of
         this operating system. It need not exist.
+
+    Raises
+    ------
+    mnistlib.MnistError
+        If it lies in a home folder, and there is none.
     """
-    folder = os.environ.get("MNISTLIB_CACHE_DIR") or pooch.os_cache("mnistlib")
-    return Path(os.path.expanduser(folder))
+    folder = os.environ.get("MNISTLIB_CACHE_DIR", "")
+    with suppress(RuntimeError):  # how newer releases of platformdirs say: no home
+        folder = os.path.expanduser(folder or platformdirs.user_cache_dir("mnistlib"))
+    if not folder or folder.startswith("~"):
+        raise MnistError(
+            f"there is no home folder for the cache {folder}: set MNISTLIB_CACHE_DIR to a folder "
+            "for the digits that mnistlib downloads and prepares"
+        )
+    return Path(folder)
+
+
+def open_to_read(path: str | os.PathLike) -> BinaryIO:
+    """Open a file for reading bytes, but nothing that isn't one: a FIFO's open never returns.
+
+    Raises
+    ------
+    OSError
+        If it can't be opened, or isn't a regular file.
+    """
+    if not stat.S_ISREG(os.stat(path).st_mode):
+        raise OSError(errno.EINVAL, "not a regular file", os.fspath(path))
+    return open(path, "rb")
+
+
+def sha256_of(path: str | os.PathLike) -> str:
+    """Return a file's SHA-256 sum, in hexadecimal; errors as :func:`open_to_read`."""
+    with open_to_read(path) as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 @contextmanager
@@ -34,72 +75,125 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
     Parameters
     ----------
     path
-        The file to write. Its folder is made if needed; a file that is there
-        is replaced in one step, so a reader sees the old one or the new one.
-
-    Raises
-    ------
-    mnistlib.MnistError
-        If nothing can be written there.
+        The file to write. Its folder is made if needed. A file that is there is
+        replaced in one step, so a reader sees the old one or the new one, and its
+        permissions stay; those of a new one are what the umask leaves.
 
     Yields
     ------
     BinaryIO
         The temporary file, open for writing bytes. If the block raises, it is
         removed and ``path`` stays as it was.
+
+    Raises
+    ------
+    mnistlib.MnistError
+        If it can't be written, or something else than a file has that name. Every
+        ``OSError`` in the block is taken for the first.
     """
-    path = Path(path)
-    with _explain(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file:
+    path = _absolute(path)
+    with explain(path), _temporary(path.parent) as temporary:
+        mode = os.stat(path).st_mode if path.exists() else None
+        if mode is not None and not stat.S_ISREG(mode):
+            raise OSError(errno.EEXIST, "something else than a file has that name")
+        with open(temporary, "xb") as file:
+            if mode is not None:
+                os.chmod(temporary, stat.S_IMODE(mode))
             yield file
-        # mkstemp makes files that only their owner can read.
-        os.chmod(name, 0o644)
-        os.replace(name, path)
-    except BaseException:
-        os.unlink(name)
-        raise
+        os.replace(temporary, path)
 
 
 @contextmanager
-def atomic_folder(path: Path) -> Iterator[Path]:
+def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
     """Fill a temporary folder that becomes ``path`` when the block ends well.
 
     Parameters
     ----------
     path
-        The folder to make. If another process makes it in the meantime, that one
-        stays, and this one is dropped: both were made in the same way.
-
-    Raises
-    ------
-    mnistlib.MnistError
-        If nothing can be written there.
+        The folder to make; there must be nothing of that name, before and after.
 
     Yields
     ------
     pathlib.Path
         The temporary folder, beside ``path``. If the block raises, it is removed.
+
+    Raises
+    ------
+    mnistlib.MnistError
+        If something of that name is there when the block begins, or another
+        process made it before the block ended; also if it can't be written, for
+        which every ``OSError`` in the block is taken.
     """
-    with _explain(path):
-        path.parent.mkdir(parents=True, exist_ok=True)
-        temporary = tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.")
-    with temporary as scratch:
-        content = Path(scratch) / "content"
-        content.mkdir()
-        yield content
+    path = _absolute(path)
+    if os.path.lexists(path):
+        raise MnistError(f"{path}: is there already: remove it, or choose another name")
+    with explain(path), scratch_folder(path.parent) as scratch:
+        yield scratch
         try:
-            content.rename(path)
-        except OSError:
-            if not path.is_dir():
+            if os.path.lexists(path):  # a rename would take the place of an empty folder
+                raise FileExistsError
+            scratch.rename(path)
+        except OSError as error:
+            if not os.path.lexists(path):
                 raise
+            raise MnistError(
+                f"{path}: another process wrote it in the meantime: what it wrote stays, and what "
+                "was made here is dropped"
+            ) from error
 
 
 @contextmanager
-def _explain(path: Path) -> Iterator[None]:
+def scratch_folder(parent: Path) -> Iterator[Path]:
+    """Make a temporary folder in ``parent``, and remove it if it is still there at the end."""
+    with _temporary(parent) as scratch:
+        scratch.mkdir()
+        yield scratch
+
+
+@contextmanager
+def explain(path: Path) -> Iterator[None]:
+    """Turn an ``OSError`` of the block into an ``MnistError``: ``path`` can't be written."""
     try:
         yield
     except OSError as error:
-        raise MnistError(f"{path}: can't be written: {error.strerror}") from error
+        hint = ""
+        with suppress(MnistError):
+            if path.is_relative_to(os.path.realpath(cache_dir())):
+                hint = ". It is in the cache: set MNISTLIB_CACHE_DIR to move that elsewhere"
+        raise MnistError(f"{path}: can't be written: {error}{hint}") from error
+
+
+def _absolute(path: str | os.PathLike) -> Path:
+    """Resolve ``..`` and links in all but the last part, so that a check and a rename agree."""
+    path = Path(path)
+    return Path(os.path.realpath(path.parent), path.name)
+
+
+@contextmanager
+def _temporary(folder: Path) -> Iterator[Path]:
+    """Make ``folder``; give a new name in it, and remove what has that name at the end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    for entry in folder.iterdir():
+        if TEMPORARY.fullmatch(entry.name) and _age(entry) > MAX_AGE:
+            _remove(entry)
+    path = folder / f".mnistlib-{secrets.token_hex(8)}"
+    try:
+        yield path
+    finally:
+        _remove(path)
+
+
+def _age(path: Path) -> float:
+    """Return the seconds since something in ``path`` was last written; 0 if it is gone."""
+    try:
+        return time.time() - max(each.lstat().st_mtime for each in (path, *path.rglob("*")))
+    except OSError:
+        return 0.0
+
+
+def _remove(path: Path) -> None:
+    with suppress(OSError):
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink()

@@ -1,4 +1,4 @@
-"""Say which digits would be used, and verify them."""
+"""Say which digits load() would use, and verify them; draw and download nothing unasked."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from mnistlib.data.mnist import load
-from mnistlib.data.resolve import OFFLINE_DIGITS
+from mnistlib.data.resolve import locate_mnist, wanted_source
 from mnistlib.errors import DownloadError, MnistError
 
 
@@ -21,26 +21,32 @@ def main(arguments: list[str] | None = None) -> int:
     Returns
     -------
     int
-        The exit status: 0 if there are digits to use, 1 if not.
+        The exit status: 0 if ``load()`` needs no network, 1 if it does or if it
+        would fail.
     """
     parser = argparse.ArgumentParser(prog="python -m mnistlib.data", description=__doc__)
-    parser.add_argument("--download", action="store_true", help="get them if they are missing")
+    parser.add_argument("--download", action="store_true", help="get MNIST if it is missing")
     options = parser.parse_args(arguments)
     try:
-        mnist = load(download=options.download)
+        source = wanted_source()
+        if source == "offline":
+            print("source: offline digits, as MNISTLIB_SOURCE says")
+            print("these are not MNIST: load() draws them by code, once, and keeps them")
+            return 0
+        locate_mnist(download=options.download)
+        mnist = load()
     except MnistError as error:
         print(error, file=sys.stderr)
         if isinstance(error, DownloadError) and not options.download:
-            print("python -m mnistlib.data --download gets them.", file=sys.stderr)
+            fallback = "" if source == "mnist" else " or, where it can't, draw the offline digits"
+            print(f"load() would download MNIST{fallback}.", file=sys.stderr)
+            print("python -m mnistlib.data --download gets it now.", file=sys.stderr)
         return 1
     print(f"source: {mnist.source}")
     for name in ("train", "test"):
         images, labels = getattr(mnist, name)
         print(f"{name}: images {images.dtype} {images.shape}, labels {labels.dtype} {labels.shape}")
-    if mnist.source.name == OFFLINE_DIGITS:
-        print("these are not MNIST: they were drawn by code")
-    else:
-        print("verified: the SHA-256 sums are those of the official files")
+    print("verified: the SHA-256 sums are those of the official files")
     return 0
 
 

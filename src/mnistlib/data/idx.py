@@ -26,7 +26,7 @@ from typing import BinaryIO
 import numpy as np
 
 from mnistlib.errors import FileFormatError
-from mnistlib.files import atomic_write
+from mnistlib.files import atomic_write, open_to_read
 
 DTYPES = {
     0x08: np.dtype("uint8"),
@@ -75,16 +75,19 @@ def read_idx(path: str | os.PathLike) -> np.ndarray:
     array([5, 0, 4], dtype=uint8)
     """
     try:
-        with open(path, "rb") as file:
+        with open_to_read(path) as file:
+            size = os.fstat(file.fileno()).st_size
             is_gzip = file.read(2) == GZIP_MAGIC
             file.seek(0)
-            return _read(_GzipStream(file) if is_gzip else _PlainStream(file))
+            if is_gzip:
+                return _read(gzip.GzipFile(fileobj=file), size * MAX_DEFLATE_RATIO)
+            return _read(file, size)
+    except (gzip.BadGzipFile, zlib.error, EOFError) as error:
+        raise FileFormatError(f"{path}: its gzip stream is damaged: {error}") from error
     except OSError as error:
         raise FileFormatError(f"{path}: can't be read: {error.strerror}") from error
     except MemoryError as error:
         raise FileFormatError(f"{path}: its values don't fit into memory") from error
-    except zlib.error as error:
-        raise FileFormatError(f"{path}: its gzip stream is damaged: {error}") from error
     except _Malformed as error:
         raise FileFormatError(f"{path}: not a valid IDX file: {error}") from error
 
@@ -129,24 +132,25 @@ class _Malformed(Exception):
     """What is wrong with a file, before its name is put in front."""
 
 
-def _read(stream: _PlainStream | _GzipStream) -> np.ndarray:
-    dtype, shape = _read_header(stream)
+def _read(file: BinaryIO, max_size: int) -> np.ndarray:
+    dtype, shape = _read_header(file)
     num_bytes = math.prod(shape) * dtype.itemsize
     promise = f"the {num_bytes:,} bytes of values that its header promises (shape {shape})"
-    if num_bytes > stream.max_size:
+    if num_bytes > max_size:
         raise _Malformed(f"it is too short to hold {promise}: is it truncated?")
     values = np.empty(num_bytes, np.uint8)
-    num_read = stream.readinto(memoryview(values))
+    num_read = file.readinto(memoryview(values))
     if num_read < num_bytes:
         raise _Malformed(f"it ends after {num_read:,} of {promise}: is it truncated?")
-    if not stream.at_end():
+    # Asking for one byte more makes gzip check the stream's own CRC-32.
+    if file.read(1):
         raise _Malformed(f"it has bytes left over after {promise}")
     native = dtype.newbyteorder("=")
     return values.view(dtype).astype(native, copy=False).reshape(shape)
 
 
-def _read_header(stream: _PlainStream | _GzipStream) -> tuple[np.dtype, tuple[int, ...]]:
-    magic = _read_bytes(stream, 4)
+def _read_header(file: BinaryIO) -> tuple[np.dtype, tuple[int, ...]]:
+    magic = _read_bytes(file, 4)
     if magic[:2] != b"\0\0":
         raise _Malformed(f"it starts with {magic.hex()}, expected 0000")
     code, ndim = magic[2], magic[3]
@@ -155,55 +159,15 @@ def _read_header(stream: _PlainStream | _GzipStream) -> tuple[np.dtype, tuple[in
         raise _Malformed(f"its type code is {code:#04x}, expected one of {known}")
     if not 1 <= ndim <= MAX_DIMENSIONS:
         raise _Malformed(f"its header says it has {ndim} dimensions, not 1 to {MAX_DIMENSIONS}")
-    shape = struct.unpack(f">{ndim}I", _read_bytes(stream, 4 * ndim))
+    shape = struct.unpack(f">{ndim}I", _read_bytes(file, 4 * ndim))
     # NumPy refuses it even if one length is 0.
     if math.prod(length or 1 for length in shape) * DTYPES[code].itemsize > sys.maxsize:
         raise _Malformed(f"no array can have the shape that its header promises, {shape}")
     return DTYPES[code], shape
 
 
-def _read_bytes(stream: _PlainStream | _GzipStream, size: int) -> bytes:
-    buffer = bytearray(size)
-    if stream.readinto(memoryview(buffer)) < size:
+def _read_bytes(file: BinaryIO, size: int) -> bytes:
+    content = file.read(size)
+    if len(content) < size:
         raise _Malformed("it ends inside its header")
-    return bytes(buffer)
-
-
-class _PlainStream:
-    """A file as it is."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.max_size = os.fstat(file.fileno()).st_size
-        self.readinto = file.readinto
-
-    def at_end(self) -> bool:
-        return not self._file.read(1)
-
-
-class _GzipStream:
-    """A file with one gzip stream, unpacked no further than asked."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.max_size = os.fstat(file.fileno()).st_size * MAX_DEFLATE_RATIO
-        self._unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
-
-    def readinto(self, buffer: memoryview) -> int:
-        filled = 0
-        while filled < len(buffer) and not self._unpacker.eof:
-            packed = self._unpacker.unconsumed_tail or self._file.read(2**16)
-            piece = self._unpacker.decompress(packed, len(buffer) - filled)
-            if not packed and not piece:
-                break
-            buffer[filled : filled + len(piece)] = piece
-            filled += len(piece)
-        return filled
-
-    def at_end(self) -> bool:
-        # Asking for one byte more makes zlib check the stream's own CRC-32.
-        if self.readinto(memoryview(bytearray(1))):
-            return False
-        if not self._unpacker.eof:
-            raise _Malformed("its gzip stream ends too early: is it truncated?")
-        return not self._unpacker.unused_data and not self._file.read(1)
+    return content

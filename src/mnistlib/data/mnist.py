@@ -1,4 +1,4 @@
-"""The digits as NumPy arrays, with its origin and its validation splits."""
+"""The digits as NumPy arrays, checked, with their origin and their validation splits."""
 
 from __future__ import annotations
 
@@ -49,11 +49,25 @@ class Mnist:
         10,000 images and labels.
     source : Source
         What these digits are and where they come from.
+
+    Raises
+    ------
+    mnistlib.MnistError
+        If a split's images or labels have another type or shape than
+        :class:`Split` says, there aren't as many of both, or a label isn't a digit.
+        How many there are isn't checked.
     """
 
     train: Split
     test: Split
     source: Source
+
+    def __post_init__(self) -> None:
+        for name in ("train", "test"):
+            images, labels = getattr(self, name)
+            problem = _problem(images, labels)
+            if problem:
+                raise MnistError(f"{self.source}: {name} split: {problem}")
 
     def split_train(self, num_validation: int = 5_000) -> tuple[Split, Split]:
         """Split the 60,000 into a training and a validation set.
@@ -91,6 +105,19 @@ class Mnist:
         )
 
 
+def _problem(images: np.ndarray, labels: np.ndarray) -> str:
+    """Say why these aren't images of digits and their labels; an empty text if they are."""
+    if images.dtype != np.uint8 or images.ndim != 3 or images.shape[1:] != (28, 28):
+        return f"images are {images.dtype} {images.shape}, not uint8 (n, 28, 28)"
+    if labels.dtype != np.uint8 or labels.shape != images.shape[:1]:
+        return f"labels are {labels.dtype} {labels.shape} for {len(images):,} images, not uint8"
+    if not len(labels):
+        return "there are no images"
+    if labels.max() > 9:
+        return f"label {labels.argmax():,} is {labels.max()}, not a digit from 0 to 9"
+    return ""
+
+
 def load(*, download: bool = True) -> Mnist:
     """Load both splits of MNIST, or of the offline digits where it can't be had.
 
@@ -109,7 +136,7 @@ def load(*, download: bool = True) -> Mnist:
     Raises
     ------
     mnistlib.MnistError
-        As :func:`mnistlib.data.resolve.locate`.
+        As :func:`mnistlib.data.resolve.locate` and :class:`Mnist`.
 
     Examples
     --------

@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
-import logging
+import hashlib
 import os
 import threading
-from collections.abc import Iterable
+import time
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-import pooch
 import requests
+from tqdm import tqdm
 
 from mnistlib.errors import ChecksumError, DownloadError, MnistError
+from mnistlib.files import atomic_write, sha256_of
 
 
 class OfficialFile(NamedTuple):
-    """A file as published: its name, and the sums of its two forms."""
+    """A file as published: its name, its bytes, and the sums of its two forms."""
 
     name: str
+    size: int
     sha256: str
     unpacked_sha256: str
 
@@ -27,26 +30,30 @@ class OfficialFile(NamedTuple):
         return self.name.removesuffix(".gz")
 
 
-# The sums of the gzipped files are those that TensorFlow Datasets registers
-# for mnist 3.0.1; those of the unpacked ones were computed from them.
+# The sizes and sums of the gzipped files are those that TensorFlow Datasets registers
+# for mnist 3.0.1; the sums of the unpacked ones were computed from them.
 OFFICIAL_FILES = {
     "train_images": OfficialFile(
         "train-images-idx3-ubyte.gz",
+        9_912_422,
         "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609",
         "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
     ),
     "train_labels": OfficialFile(
         "train-labels-idx1-ubyte.gz",
+        28_881,
         "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c",
         "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
     ),
     "test_images": OfficialFile(
         "t10k-images-idx3-ubyte.gz",
+        1_648_877,
         "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6",
         "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     ),
     "test_labels": OfficialFile(
         "t10k-labels-idx1-ubyte.gz",
+        4_542,
         "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6",
         "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
     ),
@@ -60,6 +67,7 @@ MIRRORS = (
 
 # Seconds to wait for a connection, and for each next piece of a file.
 TIMEOUT = (3.0, 15.0)
+MIN_RATE = 20_000  # bytes a second, from when the second of these is over
 
 HOW_TO_GET_THEM = (
     "Get the four files (" + ", ".join(file.name for file in OFFICIAL_FILES.values()) + ") "
@@ -83,21 +91,31 @@ def find_files(folder: Path) -> dict[str, Path]:
     Raises
     ------
     mnistlib.MnistError
-        If there is no such folder or a file is missing.
+        If the folder or a file is missing or can't be read.
     mnistlib.ChecksumError
         If a file is not the official one.
     """
-    if not os.path.isdir(folder):
-        raise MnistError(f"{folder}: no such folder. {HOW_TO_GET_THEM}")
-    paths = {}
-    for key, file in OFFICIAL_FILES.items():
-        forms = {file.name: file.sha256, file.unpacked_name: file.unpacked_sha256}
-        name = next((name for name in forms if os.path.isfile(folder / name)), None)
-        if name is None:
-            raise MnistError(f"{folder}: {' and '.join(forms)} are missing. {HOW_TO_GET_THEM}")
-        paths[key] = folder / name
-        verify(paths[key], forms[name])
+    try:
+        os.listdir(folder)
+    except OSError as error:
+        raise MnistError(f"{folder}: can't be read: {error.strerror}. {HOW_TO_GET_THEM}") from error
+    paths = {key: _find(folder, file) for key, file in OFFICIAL_FILES.items()}
+    for key, path in paths.items():
+        if path is None:
+            file = OFFICIAL_FILES[key]
+            raise MnistError(
+                f"{folder}: {file.name} and {file.unpacked_name} are missing. {HOW_TO_GET_THEM}"
+            )
     return paths
+
+
+def _find(folder: Path, file: OfficialFile) -> Path | None:
+    """Return the verified file, None if it isn't there; errors as :func:`verify`."""
+    for name, expected in (file.name, file.sha256), (file.unpacked_name, file.unpacked_sha256):
+        if os.path.lexists(folder / name):
+            verify(folder / name, expected)
+            return folder / name
+    return None
 
 
 def verify(path: Path, expected: str) -> None:
@@ -118,7 +136,7 @@ def verify(path: Path, expected: str) -> None:
         If it can't be read.
     """
     try:
-        found = pooch.file_hash(path)
+        found = sha256_of(path)
     except OSError as error:
         raise MnistError(f"{path}: can't be read: {error.strerror}") from error
     if found != expected:
@@ -135,9 +153,9 @@ def download_files(
 ) -> list[str]:
     """Download the official files that a folder lacks, verified, each whole or not at all.
 
-    A mirror that fails is left for the next one, which is asked only for what
-    is still missing. Several processes may do this at once: each writes a
-    temporary file of its own and renames it when its sum is right.
+    A mirror that fails, or is slower than ``MIN_RATE``, is left for the next one,
+    which is asked only for what is still missing. Several processes may do this at
+    once: each writes a temporary file of its own and renames it.
 
     Parameters
     ----------
@@ -151,86 +169,107 @@ def download_files(
     Returns
     -------
     list of str
-        The mirrors that gave a file.
+        The mirrors that gave a file; none if nothing was missing.
 
     Raises
     ------
     mnistlib.DownloadError
         If a file is still missing when every mirror was asked.
+    mnistlib.MnistError
+        If the files can't be written.
     """
-    # pooch logs one line a file to stderr; the progress bar says as much.
-    pooch.get_logger().setLevel(logging.WARNING)
-    missing = [file for file in OFFICIAL_FILES.values() if not _is_verified(folder, file)]
-    used, failures = [], []
+    missing, used, failures = [], [], []
+    for file in OFFICIAL_FILES.values():
+        try:
+            if _find(folder, file) is None:
+                missing.append(file)
+        except MnistError as error:
+            missing.append(file)
+            failures.append(f"- {error}")
+    if not missing:
+        return []
     for mirror in mirrors:
         try:
-            folder.mkdir(parents=True, exist_ok=True)
             _check_that_it_answers(mirror, timeout[0])
             while missing:
-                _retrieve(mirror, missing[0], folder, timeout)
+                with atomic_write(folder / missing[0].name) as target:
+                    target.write(_fetch(mirror, missing[0], timeout))
                 missing.pop(0)
                 used = [*used, mirror] if mirror not in used else used
             return used
-        # ValueError is how pooch says that a sum is wrong.
-        except (requests.RequestException, ValueError) as error:
-            failures.append(f"- {mirror}{missing[0].name}: {_reason(error)}")
-        except OSError as error:
-            raise DownloadError(f"{folder}: can't be written: {error}") from error
+        except DownloadError as error:
+            failures.append(f"- {mirror}{missing[0].name}: {error}")
     raise DownloadError(
         "MNIST could not be downloaded:\n" + "\n".join(failures) + "\n" + HOW_TO_GET_THEM
     )
 
 
-def _is_verified(folder: Path, file: OfficialFile) -> bool:
-    try:
-        verify(folder / file.name, file.sha256)
-    except MnistError:
-        return False
-    return True
-
-
 def _check_that_it_answers(mirror: str, timeout: float) -> None:
-    """Raise if a mirror doesn't answer in twice the timeout.
+    """Raise if a mirror doesn't answer in twice the timeout of a connection.
 
-    The timeout of a connection holds for each address of a host, and a host may
-    have a dozen. So ask in a thread, and don't wait for it.
+    That timeout holds for each address of a host, and a host may have a dozen.
+    """
+    _within(lambda seconds: seconds < 2 * timeout, lambda: requests.head(mirror, timeout=timeout))
+
+
+def _fetch(mirror: str, file: OfficialFile, timeout: tuple[float, float]) -> bytes:
+    """Return a file's verified content; the reason why there is none is a DownloadError."""
+    content = bytearray()
+
+    def get() -> None:
+        # A server that marks the file as gzipped text must not have it unpacked.
+        headers = {"Accept-Encoding": "identity"}
+        with requests.get(
+            mirror + file.name, stream=True, timeout=timeout, headers=headers
+        ) as response:
+            if response.status_code != 200:
+                raise DownloadError(f"HTTP status {response.status_code}")
+            for piece in response.raw.stream(2**13, decode_content=False):
+                content.extend(piece)
+                bar.update(len(piece))
+                if len(content) > file.size:
+                    raise DownloadError(f"longer than the official file's {file.size:,} bytes")
+
+    with tqdm(desc=file.name, total=file.size, unit="B", unit_scale=True, ncols=79) as bar:
+        _within(lambda seconds: len(content) >= MIN_RATE * (seconds - timeout[1]), get)
+    if len(content) < file.size:
+        raise DownloadError(f"ended after {len(content):,} of {file.size:,} bytes")
+    if hashlib.sha256(content).hexdigest() != file.sha256:
+        raise DownloadError("the file has the wrong SHA-256 sum")
+    return bytes(content)
+
+
+def _within(allowed: Callable[[float], bool], ask: Callable[[], object]) -> None:
+    """Ask a host in a thread, and leave it when more seconds have passed than are allowed.
+
+    A timeout of a socket starts anew with every address and with every byte.
     """
     failures: list[Exception] = []
 
-    def ask() -> None:
+    def run() -> None:
         try:
-            requests.head(mirror, timeout=timeout)
-        except requests.RequestException as error:
+            ask()
+        # The layers below raise half a dozen families of errors.
+        except Exception as error:
             failures.append(error)
 
-    thread = threading.Thread(target=ask, daemon=True)
+    thread = threading.Thread(target=run, daemon=True)
+    started = time.monotonic()
     thread.start()
-    thread.join(2 * timeout)
-    if thread.is_alive():
-        raise requests.ConnectTimeout
+    while thread.is_alive():
+        thread.join(0.1)
+        if thread.is_alive() and not allowed(seconds := time.monotonic() - started):
+            raise DownloadError(f"too slow: no answer in time, {seconds:.0f} seconds")
     if failures:
-        raise failures[0]
-
-
-def _retrieve(mirror: str, file: OfficialFile, folder: Path, timeout: tuple[float, float]) -> None:
-    pooch.retrieve(
-        mirror + file.name,
-        known_hash=f"sha256:{file.sha256}",
-        fname=file.name,
-        path=folder,
-        downloader=pooch.HTTPDownloader(progressbar=True, chunk_size=2**13, timeout=timeout),
-    )
+        raise DownloadError(_reason(failures[0])) from failures[0]
 
 
 def _reason(error: Exception) -> str:
     """Say in one line why a mirror failed."""
+    text = f"{error}" or type(error).__name__
     # A body that stops halfway times out as a plain ConnectionError.
-    if isinstance(error, requests.Timeout) or "timed out" in str(error):
+    if isinstance(error, requests.Timeout) or "timed out" in text:
         return "no answer in time"
-    if isinstance(error, requests.HTTPError):
-        return f"HTTP status {error.response.status_code}"
-    if isinstance(error, requests.ConnectionError):
+    if "NewConnectionError" in text or "NameResolutionError" in text:
         return "no connection"
-    if isinstance(error, ValueError) and not isinstance(error, requests.RequestException):
-        return "the file has the wrong SHA-256 sum"
-    return str(error).splitlines()[0]
+    return text.splitlines()[0]

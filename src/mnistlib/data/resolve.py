@@ -9,7 +9,8 @@ They are looked for in this order:
 
 Every file of the first three was checked against the SHA-256 sum of the official
 one. ``MNISTLIB_SOURCE=mnist`` forbids the fourth, ``MNISTLIB_SOURCE=offline``
-forces it; ``auto``, or nothing, tries all.
+forces it; ``auto``, or nothing, tries all. A process asks the mirrors once: where
+they fail, it doesn't try again.
 """
 
 from __future__ import annotations
@@ -27,6 +28,8 @@ from mnistlib.files import cache_dir
 
 MNIST = "MNIST"
 OFFLINE_DIGITS = "offline digits"
+
+_failures: dict[Path, str] = {}  # of downloads in this process, by the folder they were for
 
 
 class Located(NamedTuple):
@@ -69,15 +72,13 @@ def locate(*, download: bool = True) -> Located:
     ------
     mnistlib.MnistError
         If ``MNISTLIB_DATA_DIR`` is set and a file there is missing or wrong, if
-        ``MNISTLIB_SOURCE`` is wrong, or if it forbids the offline digits and
-        nothing else is to be had.
+        ``MNISTLIB_SOURCE`` is wrong, if it forbids the offline digits and nothing
+        else is to be had, or if the cache can't be written.
     """
-    source = os.environ.get("MNISTLIB_SOURCE") or "auto"
-    if source not in ("auto", "mnist", "offline"):
-        raise MnistError(f"MNISTLIB_SOURCE is {source!r}: use auto, mnist or offline")
+    source = wanted_source()
     if source != "offline":
         try:
-            return _locate_official(download)
+            return locate_mnist(download=download)
         except DownloadError as error:
             if source == "mnist":
                 raise
@@ -85,7 +86,25 @@ def locate(*, download: bool = True) -> Located:
     return Located(OFFLINE_DIGITS, "mnistlib's own drawing", find_or_draw())
 
 
-def _locate_official(download: bool) -> Located:
+def wanted_source() -> str:
+    """Return ``MNISTLIB_SOURCE``: ``"auto"``, ``"mnist"`` or ``"offline"``, or raise."""
+    source = os.environ.get("MNISTLIB_SOURCE") or "auto"
+    if source not in ("auto", "mnist", "offline"):
+        raise MnistError(f"MNISTLIB_SOURCE is {source!r}: use auto, mnist or offline")
+    return source
+
+
+def locate_mnist(*, download: bool) -> Located:
+    """Find MNIST itself: in the folder that is set, in the cache, or at the mirrors.
+
+    Raises
+    ------
+    mnistlib.DownloadError
+        If it isn't on this machine, and can't or may not be downloaded.
+    mnistlib.MnistError
+        If ``MNISTLIB_DATA_DIR`` is set and a file there is missing or wrong, or if
+        the cache can't be written.
+    """
     data_dir = os.environ.get("MNISTLIB_DATA_DIR")
     if data_dir:
         paths = official.find_files(Path(os.path.expanduser(data_dir)))
@@ -96,8 +115,16 @@ def _locate_official(download: bool) -> Located:
     except MnistError as error:
         if not download:
             raise DownloadError(f"no verified MNIST in the cache: {error}") from error
-    mirrors = official.download_files(folder)
-    return Located(MNIST, f"{', '.join(mirrors)} (downloaded)", official.find_files(folder))
+    if folder in _failures:
+        raise DownloadError(_failures[folder])
+    try:
+        mirrors = official.download_files(folder)
+    except DownloadError as error:
+        _failures[folder] = f"{error} Or restart this process when it is online."
+        raise DownloadError(_failures[folder]) from error
+    # None is used if another process has just downloaded them all.
+    origin = f"{', '.join(mirrors)} (downloaded)" if mirrors else f"{folder} (cache)"
+    return Located(MNIST, origin, official.find_files(folder))
 
 
 @cache

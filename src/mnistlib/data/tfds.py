@@ -13,10 +13,11 @@ from typing import NamedTuple
 from unittest import mock
 
 from mnistlib.data.idx import read_idx
+from mnistlib.data.kept import make_once
 from mnistlib.data.official import OFFICIAL_FILES
-from mnistlib.data.offline import VERSION
+from mnistlib.data.offline import DRAWING_VERSION
 from mnistlib.data.resolve import MNIST, locate
-from mnistlib.files import atomic_folder, cache_dir
+from mnistlib.files import cache_dir
 
 
 class PreparedDataset(NamedTuple):
@@ -40,7 +41,8 @@ def prepare_tfds() -> PreparedDataset:
     MNIST becomes TensorFlow Datasets' own ``mnist``; the offline digits become
     ``offline_digits``, with the same features and splits. The first call takes
     about half a minute and writes some 22 MB to the cache; later ones find it
-    there. Several processes may call it at once.
+    there, and prepare it anew if a file isn't as it was written. Several processes
+    may call it at once.
 
     Returns
     -------
@@ -53,19 +55,27 @@ def prepare_tfds() -> PreparedDataset:
     Raises
     ------
     mnistlib.MnistError
-        As :func:`mnistlib.data.resolve.locate`.
+        As :func:`mnistlib.data.resolve.locate`, or if the cache can't be written.
     """
     import tensorflow_datasets as tfds
 
     located = locate()
     is_mnist = located.name == MNIST
     name = "mnist" if is_mnist else "offline_digits"
-    version = tfds.builder_cls(name).VERSION if is_mnist else f"{VERSION}.0.0"
+    version = tfds.builder_cls(name).VERSION if is_mnist else f"{DRAWING_VERSION}.0.0"
     data_dir = cache_dir() / "tfds" / f"{name}-{version}"
-    if not data_dir.is_dir():  # it got this name when it was complete
+    prepare = _prepare_mnist if is_mnist else _prepare_offline_digits
+
+    def make(scratch: Path) -> None:
         # TensorFlow Datasets reports on stdout, which is for what the caller prints.
-        with atomic_folder(data_dir) as scratch, contextlib.redirect_stdout(sys.stderr):
-            (_prepare_mnist if is_mnist else _prepare_offline_digits)(located.paths, scratch)
+        with contextlib.redirect_stdout(sys.stderr):
+            try:
+                prepare(located.paths, scratch)
+            # A full disk comes out of TensorFlow Datasets as any of half a dozen families.
+            except Exception as error:
+                raise OSError(f"TensorFlow Datasets failed: {error}") from error
+
+    make_once(data_dir, make)
     return PreparedDataset(name, str(data_dir))
 
 
@@ -95,10 +105,11 @@ def _prepare_offline_digits(paths: dict[str, Path], data_dir: Path) -> None:
     """Give the offline digits a builder of their own."""
     import tensorflow_datasets as tfds
 
-    class OfflineDigits(tfds.core.GeneratorBasedBuilder):
+    # Registered, it could be prepared but once in a process.
+    class OfflineDigits(tfds.core.GeneratorBasedBuilder, skip_registration=True):
         """Digits drawn by code, in MNIST's form. They are not MNIST."""
 
-        VERSION = tfds.core.Version(f"{VERSION}.0.0")
+        VERSION = tfds.core.Version(f"{DRAWING_VERSION}.0.0")
 
         def _info(self) -> tfds.core.DatasetInfo:
             features = {

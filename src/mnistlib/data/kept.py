@@ -1,0 +1,54 @@
+"""Files that are made once, kept in the cache, and never trusted for their names."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from mnistlib.files import atomic_write, explain, open_to_read, scratch_folder, sha256_of
+
+SUMS = "sha256.json"  # of every file, by name; written last
+
+
+def make_once(folder: Path, make: Callable[[Path], None]) -> None:
+    """Make the files of a folder, unless they are there and as they were made.
+
+    Several processes may do this at once, and one may repair what others read: each
+    file gets its name when it is complete, and the sums come last. So ``make`` has to
+    write the same files each time.
+
+    Parameters
+    ----------
+    folder
+        Where the files belong.
+    make
+        Writes them into the folder that it is given.
+
+    Raises
+    ------
+    mnistlib.MnistError
+        If they can't be written.
+    """
+    if is_intact(folder):
+        return
+    with explain(folder), scratch_folder(Path(os.path.realpath(folder.parent))) as scratch:
+        make(scratch)
+        paths = [path for path in sorted(scratch.rglob("*")) if path.is_file()]
+        sums = {path.relative_to(scratch).as_posix(): sha256_of(path) for path in paths}
+        for name in sums:
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            os.replace(scratch / name, folder / name)
+    with atomic_write(folder / SUMS) as file:
+        file.write(json.dumps(sums, indent=1).encode())
+
+
+def is_intact(folder: Path) -> bool:
+    """Say whether every file of a folder has the sum that it had when it was made."""
+    try:
+        with open_to_read(folder / SUMS) as file:
+            sums = json.load(file)
+        return bool(sums) and all(sha256_of(folder / name) == sums[name] for name in sums)
+    except (OSError, ValueError, TypeError):
+        return False

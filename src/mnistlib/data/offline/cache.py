@@ -1,0 +1,71 @@
+"""The offline digits as files in the official format, drawn once and kept."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from mnistlib.data.idx import write_idx
+from mnistlib.data.kept import make_once
+from mnistlib.data.official import OFFICIAL_FILES
+from mnistlib.data.offline.drawing import TEST_COUNTS, TRAIN_COUNTS, draw_digits
+from mnistlib.files import cache_dir
+
+# Raise it when the same seed draws other images.
+DRAWING_VERSION = 2
+
+
+def find_or_draw(seed: int = 0) -> dict[str, Path]:
+    """Return the files of the offline digits, drawn if they aren't kept, or not as drawn.
+
+    Drawing takes some seconds. Several processes may do it at once.
+
+    Parameters
+    ----------
+    seed
+        Other seeds draw other images.
+
+    Returns
+    -------
+    dict of str to pathlib.Path
+        A path for each key of ``OFFICIAL_FILES``.
+
+    Raises
+    ------
+    mnistlib.MnistError
+        If they can't be written to the cache.
+    """
+    folder = cache_dir() / "offline-digits" / f"version-{DRAWING_VERSION}-seed-{seed}"
+    names = {key: file.unpacked_name for key, file in OFFICIAL_FILES.items()}
+
+    def make(scratch: Path) -> None:
+        for key, array in draw(seed).items():
+            write_idx(scratch / names[key], array)
+
+    make_once(folder, make)
+    return {key: folder / name for key, name in names.items()}
+
+
+def draw(seed: int = 0) -> dict[str, np.ndarray]:
+    """Draw the offline digits.
+
+    Parameters
+    ----------
+    seed
+        The same seed gives the same images on the same machine. Training and
+        test images come from different random streams.
+
+    Returns
+    -------
+    dict of str to numpy.ndarray
+        ``train_images`` uint8 ``(60000, 28, 28)``, ``train_labels`` uint8
+        ``(60000,)``, and the same for ``test`` with 10,000.
+    """
+    digits = {}
+    streams = np.random.default_rng(seed).spawn(2)
+    for split, counts, stream in zip(
+        ("train", "test"), (TRAIN_COUNTS, TEST_COUNTS), streams, strict=True
+    ):
+        digits[f"{split}_images"], digits[f"{split}_labels"] = draw_digits(counts, stream)
+    return digits

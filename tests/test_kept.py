@@ -1,0 +1,82 @@
+"""Files that are made once and kept: used only as they were made, made anew otherwise."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from mnistlib import MnistError
+from mnistlib.data.kept import SUMS, is_intact, make_once
+
+
+def make(scratch):
+    (scratch / "inner").mkdir()
+    (scratch / "inner" / "file").write_bytes(b"as made")
+    (scratch / "other").write_bytes(b"")
+
+
+def all_files(folder):
+    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
+
+
+@pytest.fixture
+def kept(tmp_path):
+    make_once(tmp_path / "kept", make)
+    return tmp_path / "kept"
+
+
+DAMAGES = {
+    "a flipped bit": lambda kept: (kept / "inner" / "file").write_bytes(b"as mads"),
+    "cut": lambda kept: (kept / "inner" / "file").write_bytes(b"as"),
+    "gone": lambda kept: (kept / "other").unlink(),
+    "a folder gone": lambda kept: shutil.rmtree(kept / "inner"),
+    "a FIFO": lambda kept: ((kept / "other").unlink(), os.mkfifo(kept / "other")),
+    "no sums": lambda kept: (kept / SUMS).unlink(),
+    "empty sums": lambda kept: (kept / SUMS).write_bytes(b"{}"),
+    "cut sums": lambda kept: (kept / SUMS).write_bytes(b'{"other": "'),
+    "other sums": lambda kept: (kept / SUMS).write_bytes(b'["other"]'),
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_what_is_not_as_it_was_made_is_made_anew(kept, damage):
+    make_once(kept, lambda _: pytest.fail("they are intact"))
+    damage(kept)
+    make_once(kept, make)
+    assert is_intact(kept)
+    assert (kept / "inner" / "file").read_bytes() == b"as made"
+    assert all_files(kept.parent) == {"kept/inner/file", "kept/other", f"kept/{SUMS}"}
+
+
+def test_a_run_that_fails_or_is_overtaken_leaves_what_is_good(kept):
+    def fail(scratch):
+        make(scratch)
+        (scratch / "nowhere" / "file").touch()
+
+    (kept / "other").unlink()
+    with pytest.raises(MnistError, match="kept: can't be written"):
+        make_once(kept, fail)
+    assert not is_intact(kept)
+
+    def overtaken(scratch):
+        make_once(kept, make)
+        opened.append((kept / "inner" / "file").open("rb"))
+        make(scratch)
+
+    opened = []
+    make_once(kept, overtaken)
+    assert is_intact(kept)
+    with opened[0] as file:
+        assert file.read() == b"as made"
+    assert {path.name for path in kept.parent.iterdir()} == {"kept"}
+
+
+def test_what_is_in_the_way_is_named(tmp_path):
+    for name in ("file", "link/kept", "kept/other/folder"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / "file").touch()
+    (tmp_path / "link" / "kept").symlink_to("nowhere")
+    for folder in ("file", "file/kept", "link/kept", "kept"):
+        with pytest.raises(MnistError, match=f"{Path(folder).name}.*: can't be written"):
+            make_once(tmp_path / folder, make)
