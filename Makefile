@@ -14,7 +14,7 @@ help: ## list these commands
 
 book: $(VENV)/.installed-book ## build the site and its downloads from the notebooks as committed
 	@$(BIN)/jupyter-book build . -W --keep-going -n -q
-	@$(BIN)/python tools/take_along.py
+	@$(BIN)/python tools/make_downloads.py
 	@echo "Open $(CURDIR)/_build/html/index.html, or run: make serve"
 
 test: $(VENV)/.installed-all ## run every chapter anew, compare its outputs, and run the tests
