@@ -1,21 +1,18 @@
-"""One way against another, run in turn; and what every benchmark's program does."""
+"""One way against another, run in turn, and what is reported of it."""
 
 from __future__ import annotations
 
-import argparse
 import gc
-import json
 import statistics
-import sys
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from itertools import islice
-from pathlib import Path
+from typing import TypeVar
 
 from mnistlib import MnistError
-from mnistlib.files import atomic_write
-from mnistlib.machine import current_device
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -52,19 +49,14 @@ class Comparison:
     @property
     def ratio(self) -> float:
         """How many times better ours is."""
-        if self.higher_is_better:
-            return self.ours / self.source
-        return self.source / self.ours
-
-    def as_dict(self) -> dict[str, object]:
-        return {**asdict(self), "ratio": self.ratio}
+        ratio = self.ours / self.source
+        return ratio if self.higher_is_better else 1 / ratio
 
     def __str__(self) -> str:
-        mark = "" if self.ratio >= self.aim else f"  (aim {self.aim:g}: missed)"
-        return (
-            f"{self.name:44} {self.source:12.4g} {self.ours:12.4g} {self.unit:10} "
-            f"{self.ratio:6.1f}x{mark}"
-        )
+        values = f"{self.source:12.4g} {self.ours:12.4g} {self.unit:10} {self.ratio:6.1f}x"
+        missed = "" if self.ratio >= self.aim else f"  (aim {self.aim:g}: missed)"
+        note = f"\n  {self.note}" if self.note else ""
+        return f"{self.name:44} {values}{missed}{note}"
 
 
 @dataclass(frozen=True)
@@ -95,10 +87,8 @@ class Reproduction:
     chapter_label: str
 
     def __str__(self) -> str:
-        printed = self.printed or "-"
-        return (
-            f"{self.source} {self.name:41} {printed:>12} {self.today:12.4f} in {self.seconds:.0f} s"
-        )
+        values = f"{self.printed or '-':>12} {self.today:12.4f} in {self.seconds:.0f} s"
+        return f"{self.source} {self.name:41} {values}"
 
 
 def in_turn(
@@ -121,15 +111,21 @@ def in_turn(
     return statistics.median(measured[0]), statistics.median(measured[1])
 
 
+def timed(run: Callable[[], T]) -> tuple[T, float]:
+    """Return what a function returns, and the seconds that it took."""
+    start = time.perf_counter()
+    result = run()
+    return result, time.perf_counter() - start
+
+
 def seconds(run: Callable[[], object]) -> Callable[[], float]:
     """Make a function that runs another and returns how long that took."""
+    return lambda: timed(run)[1]
 
-    def timed() -> float:
-        start = time.perf_counter()
-        run()
-        return time.perf_counter() - start
 
-    return timed
+def rate(count: float, run: Callable[[], object]) -> Callable[[], float]:
+    """Make a function that runs another, which does ``count`` things; return so many a second."""
+    return lambda: count / timed(run)[1]
 
 
 def to_accuracy(
@@ -149,64 +145,12 @@ def to_accuracy(
         Looks after which :class:`mnistlib.MnistError` is raised.
     """
 
-    def timed() -> float:
+    def run() -> None:
+        if not any(accuracy >= target for accuracy in islice(training(), limit)):
+            raise MnistError(f"a test accuracy of {target} wasn't reached in {limit} looks")
+
+    def measure() -> float:
         reset()
-        start = time.perf_counter()
-        for accuracy in islice(training(), limit):
-            if accuracy >= target:
-                return time.perf_counter() - start
-        raise MnistError(f"{target} wasn't reached: this comparison needs MNIST")
+        return timed(run)[1]
 
-    return timed
-
-
-def main(
-    description: str,
-    framework: str,
-    comparisons: Callable[[bool], list[Comparison]],
-    reproductions: Callable[[], list[Reproduction]] | None = None,
-) -> int:
-    """Read the command line, measure, and print a line for each comparison.
-
-    Parameters
-    ----------
-    description
-        Of the benchmark, in a line.
-    framework
-        Whose device is named, a key of ``mnistlib.results.FRAMEWORKS``.
-    comparisons
-        Takes True if it has to be quick.
-    reproductions
-        Runs the source's programs from start to end. Not called when it has to
-        be quick.
-
-    Returns
-    -------
-    int
-        0, or 1 if the data or a setting is wrong.
-    """
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--quick", action="store_true", help="fewer repeats, shorter trainings")
-    parser.add_argument("--json", type=Path, help="write what was measured to this file, too")
-    options = parser.parse_args()
-    try:
-        compared = comparisons(options.quick)
-        reproduced = reproductions() if reproductions and not options.quick else []
-    except MnistError as error:
-        print(error, file=sys.stderr)
-        return 1
-    for comparison in compared:
-        print(comparison)
-        if comparison.note:
-            print(f"  {comparison.note}")
-    for reproduction in reproduced:
-        print(reproduction)
-    if options.json:
-        record = {
-            "device": current_device(framework),
-            "comparisons": [each.as_dict() for each in compared],
-            "reproductions": [asdict(each) for each in reproduced],
-        }
-        with atomic_write(options.json) as file:
-            file.write(json.dumps(record).encode())
-    return 0
+    return measure

@@ -1,7 +1,5 @@
 """The JAX documentation's training loop against ours: the same network, in turn.
 
-    python benchmarks/jax_mlp.py [--quick]
-
 Measures an epoch in steady state; the time to the test accuracy that the source
 printed after its ten epochs, compiling included; and the rate of our epoch's
 arithmetic against the rate at which this machine multiplies large matrices.
@@ -9,20 +7,15 @@ arithmetic against the rate at which this machine multiplies large matrices.
 
 from __future__ import annotations
 
-import os
-import sys
-import time
 from collections.abc import Callable, Iterator
-from itertools import islice, pairwise
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from itertools import count, islice, pairwise
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from compare import Comparison, Reproduction, in_turn, main, seconds, to_accuracy
+from compare import Comparison, Reproduction, in_turn, rate, seconds, timed, to_accuracy
 from jax import grad, jit, random
 
 from mnistlib.data import PreparedDataset, Split, load, prepare_tfds
@@ -77,8 +70,8 @@ def source_training(digits: PreparedDataset) -> Iterator[Params]:
 def our_epochs(train: Arrays) -> Iterator[Params]:
     """Yield the parameters after each epoch, one call to the device."""
     params = numpy_init_params(LAYER_SIZES, seed=0)
-    for key in keys():
-        order = random.permutation(key, len(train[0]))
+    for epoch in count():
+        order = random.permutation(random.key(epoch), len(train[0]))
         params = train_epoch(params, *train, order, RATE)
         yield params
 
@@ -120,15 +113,16 @@ def operations_per_image(sizes: tuple[int, ...]) -> int:
     return 3 * sum(products) - products[0]
 
 
-def machine_rate() -> float:
-    """Measure 10⁹ operations a second in products of large square matrices."""
+def machine_rate() -> Callable[[], float]:
+    """Make a function that measures 10⁹ operations a second, in products of large matrices."""
     size, calls = 2_048, 20
     multiply = jit(jnp.matmul)
     square = jnp.ones((size, size))
     multiply(square, square).block_until_ready()
-    start = time.perf_counter()
-    jax.block_until_ready([multiply(square, square) for _ in range(calls)])
-    return 2 * size**3 * calls / (time.perf_counter() - start) / 1e9
+    return rate(
+        2 * size**3 * calls / 1e9,
+        lambda: jax.block_until_ready([multiply(square, square) for _ in range(calls)]),
+    )
 
 
 def raw(split: Split) -> Arrays:
@@ -136,41 +130,27 @@ def raw(split: Split) -> Arrays:
     return jnp.asarray(split.images.reshape(-1, 784)), one_hot(jnp.asarray(split.labels))
 
 
-def keys() -> Iterator[jax.Array]:
-    key = random.key(1)
-    while True:
-        key, one = random.split(key)
-        yield one
-
-
 def comparisons(quick: bool) -> list[Comparison]:
-    """Run all three.
-
-    Parameters
-    ----------
-    quick
-        One repeat in place of five.
-    """
+    """Run all three."""
     repeats = 1 if quick else 5
     tf.config.set_visible_devices([], "GPU")
     digits, mnist = prepare_tfds(), load()
-    train, test = to_device(*mnist.train), to_device(*mnist.test)
-    raw_test = raw(mnist.test)
-    timed = [
+    train, test, raw_test = to_device(*mnist.train), to_device(*mnist.test), raw(mnist.test)
+    ways = [
         to_accuracy(PRINTED_ACCURACY, training, jax.clear_caches, 8 * MAX_EPOCHS)
         for training in (
             lambda: looks(source_training(digits), raw_test),
             lambda: looks(our_race(), test),
         )
     ]
-    target = in_turn(*timed, repeats)
+    raced = in_turn(*ways, repeats)
     ours = steady(our_epochs(train))
     epoch = in_turn(steady(source_training(digits)), ours, repeats)
     operations = len(train[0]) * operations_per_image(LAYER_SIZES) / 1e9
-    rates = in_turn(machine_rate, lambda: operations / ours(), repeats)
+    rates = in_turn(machine_rate(), lambda: operations / ours(), repeats)
     return [
         Comparison("JAX MLP, an epoch", "s", *epoch, aim=3),
-        Comparison(f"JAX MLP, to {PRINTED_ACCURACY} on the test set", "s", *target, aim=5),
+        Comparison(f"JAX MLP, to {PRINTED_ACCURACY} on the test set", "s", *raced, aim=5),
         Comparison(
             "JAX MLP, an epoch's arithmetic",
             "GFLOP/s",
@@ -184,15 +164,8 @@ def comparisons(quick: bool) -> list[Comparison]:
 
 def reproductions() -> list[Reproduction]:
     """Run the source's ten epochs, in its own loop."""
-    test_images, test_targets = raw(load().test)
-    start = time.perf_counter()
-    params = list(islice(source_training(prepare_tfds()), MAX_EPOCHS))[-1]
-    jax.block_until_ready(params)
-    took = time.perf_counter() - start
-    today = float(accuracy(params, test_images, test_targets))
+    epochs = islice(source_training(prepare_tfds()), MAX_EPOCHS)
+    [*_, params], took = timed(lambda: jax.block_until_ready(list(epochs)))
+    today = float(accuracy(params, *raw(load().test)))
     name = "JAX, two hidden layers, 10 epochs"
     return [Reproduction("S4", name, str(PRINTED_ACCURACY), today, took, "JAX, mended")]
-
-
-if __name__ == "__main__":
-    sys.exit(main(__doc__.splitlines()[0], "jax", comparisons, reproductions))

@@ -1,7 +1,5 @@
 """Keras with TFDS: the source's way to its printed accuracy, and to a first batch.
 
-    python benchmarks/keras_tfds.py [--quick]
-
 The source reads prepared TFDS files, decodes and caches them, and fits at Adam's
 usual rate. Ours reads the official files, shuffles indices, makes floats of whole
 batches, asks Keras to run many steps a call, and lets a higher rate fall along a
@@ -11,18 +9,15 @@ cosine. Batch size, rate and length were chosen on the validation split.
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
-import time
 from collections.abc import Iterator
+from itertools import islice
 from unittest import mock
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 import keras
 import tensorflow as tf
 import tensorflow_datasets as tfds
-from compare import Comparison, Reproduction, in_turn, main, seconds, to_accuracy
+from compare import Comparison, Reproduction, in_turn, seconds, timed, to_accuracy
 
 from mnistlib.data import PreparedDataset, Split, load, locate, prepare_tfds
 from mnistlib.keras_models import compile_classifier, mlp
@@ -100,43 +95,23 @@ def first_batch() -> None:
 
 
 def comparisons(quick: bool) -> list[Comparison]:
-    """Time training to the printed accuracy, and preparation.
-
-    Parameters
-    ----------
-    quick
-        One repeat in place of three.
-    """
+    """Time training to the printed accuracy, and preparation."""
     repeats = 1 if quick else 3
     tfds.disable_progress_bar()
     digits = prepare_tfds()
-    timed = [
+    ways = [
         to_accuracy(PRINTED_ACCURACY, training, keras.backend.clear_session, 3 * SOURCE_EPOCHS)
         for training in (lambda: source_training(digits), our_training)
     ]
-    training = in_turn(*timed, repeats)
-    preparation = in_turn(seconds(prepare_anew), seconds(first_batch), repeats)
-    return [
-        Comparison(f"Keras MLP, to {PRINTED_ACCURACY} on the test set", "s", *training, aim=3),
-        Comparison(
-            "raw files to a first batch",
-            "s",
-            *preparation,
-            aim=50,
-            note="the source's way is TFDS's preparation, once for each machine",
-        ),
-    ]
+    name = f"Keras MLP, to {PRINTED_ACCURACY} on the test set"
+    training = Comparison(name, "s", *in_turn(*ways, repeats), aim=3)
+    prepared = in_turn(seconds(prepare_anew), seconds(first_batch), repeats)
+    note = "the source's way is TFDS's preparation, once for each machine"
+    return [training, Comparison("raw files to a first batch", "s", *prepared, aim=50, note=note)]
 
 
 def reproductions() -> list[Reproduction]:
     """Run the source's six epochs."""
-    start = time.perf_counter()
-    training = source_training(prepare_tfds())
-    today = [next(training) for _ in range(SOURCE_EPOCHS)][-1]
-    took = time.perf_counter() - start
+    accuracies, took = timed(lambda: [*islice(source_training(prepare_tfds()), SOURCE_EPOCHS)])
     label = "Keras, 128 hidden units, 6 epochs"
-    return [Reproduction("S0", label, str(PRINTED_ACCURACY), today, took, label)]
-
-
-if __name__ == "__main__":
-    sys.exit(main(__doc__.splitlines()[0], "tensorflow", comparisons, reproductions))
+    return [Reproduction("S0", label, str(PRINTED_ACCURACY), accuracies[-1], took, label)]

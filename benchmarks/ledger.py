@@ -1,81 +1,87 @@
-"""Run every benchmark, one process after the other, and keep what was measured.
+"""Run benchmarks, each in a process of its own, and print a line for each comparison.
 
-    python benchmarks/ledger.py [--quick | --record]
+    python benchmarks/ledger.py [--quick | --record] [name ...]
 
-Prints a line for each comparison: name, the source's way, ours, ratio. Writes
-_build/bench/ledger.json; with --record benchmarks/ledger.json too, from which the
-book's ledger is built. Needs real MNIST: the sources' figures are of MNIST.
+A line has the name, the source's way, ours and the ratio. With --record it writes
+benchmarks/ledger.json, from which the book's ledger is built.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
 import json
-import os
-import subprocess
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import asdict
 from datetime import UTC, datetime
+from multiprocessing import get_context
 from pathlib import Path
+
+import environment  # noqa: F401  the benchmarks' processes inherit it
+from compare import Comparison, Reproduction
 
 from mnistlib import MnistError
 from mnistlib.data import load
 from mnistlib.files import atomic_write
-from mnistlib.machine import current_versions
+from mnistlib.machine import current_device, current_versions
 
-HERE = Path(__file__).parent
-BUILT = HERE.parent / "_build" / "bench"
+RECORD = Path(__file__).with_suffix(".json")
 BENCHMARKS = ("keras_tfds", "pipelines", "softmax", "tfrecords", "jax_mlp")
-os.environ["MNISTLIB_SOURCE"] = "mnist"  # also for the benchmarks' own processes
 
 
-def run_all(quick: bool) -> dict[str, object]:
-    """Run the benchmarks in turn; return one record of all.
-
-    Raises
-    ------
-    MnistError
-        If a benchmark fails; it has said why.
-    """
-    record = {
-        "date": datetime.now(UTC).date().isoformat(),
-        "quick": quick,
-        "versions": current_versions("tensorflow") | current_versions("jax"),
-        "devices": [],
-        "comparisons": [],
-        "reproductions": [],
-    }
-    print(f"{'':44} {'source':>12} {'ours':>12} {'':10} {'ratio':>7}", flush=True)
-    for name in BENCHMARKS:
-        path = BUILT / f"{name}.json"
-        path.unlink(missing_ok=True)
-        command = [sys.executable, HERE / f"{name}.py", "--json", path]
-        if subprocess.run(command + ["--quick"] * quick).returncode:
-            raise MnistError(f"benchmarks/{name}.py failed: run it alone")
-        part = json.loads(path.read_bytes())
-        if part["device"] not in record["devices"]:
-            record["devices"].append(part["device"])
-        for kind in ("comparisons", "reproductions"):
-            record[kind] += part[kind]
-    return record
-
-
-def main() -> int:
+def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     kind = parser.add_mutually_exclusive_group()
     kind.add_argument("--quick", action="store_true", help="under five minutes, comparisons only")
     kind.add_argument("--record", action="store_true", help="replace the committed record")
-    options = parser.parse_args()
+    parser.add_argument("names", nargs="*", help=f"of {', '.join(BENCHMARKS)}; else all of them")
+    options = parser.parse_args(arguments)
+    if unknown := set(options.names) - set(BENCHMARKS):
+        parser.error(f"no benchmark {', '.join(unknown)}: choose from {', '.join(BENCHMARKS)}")
+    if options.record and options.names:
+        parser.error("the record is of all benchmarks: name none")
     try:
         load()  # before minutes are spent
-        record = run_all(options.quick)
-        written = [BUILT / "ledger.json"] + [HERE / "ledger.json"] * options.record
-        for path in written:
-            with atomic_write(path) as file:
-                file.write((json.dumps(record, indent=1) + "\n").encode())
+        found = run(options.names or BENCHMARKS, options.quick)
+        if options.record:
+            with atomic_write(RECORD) as file:
+                file.write((json.dumps(record(*found), indent=1) + "\n").encode())
     except MnistError as error:
         print(error, file=sys.stderr)
         return 1
     return 0
+
+
+def run(
+    names: tuple[str, ...] | list[str], quick: bool
+) -> tuple[list[Comparison], list[Reproduction]]:
+    """Run benchmarks in turn, print what they find, and return it."""
+    compared, reproduced = [], []
+    print(f"{'':44} {'source':>12} {'ours':>12} {'':10} {'ratio':>7}")
+    with ProcessPoolExecutor(1, get_context("spawn"), max_tasks_per_child=1) as pool:
+        for name in names:
+            new_compared, new_reproduced = pool.submit(measure, name, quick).result()
+            print(*new_compared, *new_reproduced, sep="\n", flush=True)
+            compared += new_compared
+            reproduced += new_reproduced
+    return compared, reproduced
+
+
+def measure(name: str, quick: bool) -> tuple[list[Comparison], list[Reproduction]]:
+    benchmark = importlib.import_module(name)
+    return benchmark.comparisons(quick), [] if quick else benchmark.reproductions()
+
+
+def record(compared: list[Comparison], reproduced: list[Reproduction]) -> dict[str, object]:
+    """Return what is kept: measurements, and nothing that follows from them."""
+    return {
+        "date": datetime.now(UTC).date().isoformat(),
+        "versions": current_versions("tensorflow") | current_versions("jax"),
+        "devices": sorted({current_device("tensorflow"), current_device("jax")}),
+        "comparisons": [asdict(each) for each in compared],
+        "reproductions": [asdict(each) for each in reproduced],
+    }
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """How many images a second does a pipeline give: the source's order against ours.
 
-    python benchmarks/pipelines.py [--quick]
-
 The source shuffles, maps single examples, prefetches, batches and repeats. Ours
 caches bytes, shuffles, batches, maps whole batches and prefetches. Both give the
 same batches of 32 floats and one-hot labels; the digits are random bytes, because
@@ -10,17 +8,13 @@ no pipeline looks at them.
 
 from __future__ import annotations
 
-import os
-import sys
-import time
 from collections.abc import Callable
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from itertools import islice
 
 import keras
 import numpy as np
 import tensorflow as tf
-from compare import Comparison, Reproduction, in_turn, main
+from compare import Comparison, Reproduction, in_turn, rate, timed
 
 from mnistlib.data import load
 from mnistlib.keras_models import dropout_mlp
@@ -56,18 +50,11 @@ def our_steps(num_examples: int) -> list[tuple]:
     ]
 
 
-def rate(dataset: tf.data.Dataset, num_batches: int) -> Callable[[], float]:
+def pipeline_rate(dataset: tf.data.Dataset, num_batches: int) -> Callable[[], float]:
     """Make a function that measures images a second over one pass."""
     iterator = iter(dataset)
     next(iterator)  # the shuffle buffer and the cache are filled
-
-    def run() -> float:
-        start = time.perf_counter()
-        for _ in range(num_batches):
-            next(iterator)
-        return num_batches * BATCH_SIZE / (time.perf_counter() - start)
-
-    return run
+    return rate(num_batches * BATCH_SIZE, lambda: [None for _ in islice(iterator, num_batches)])
 
 
 def training_rate(dataset: tf.data.Dataset, num_batches: int) -> Callable[[], float]:
@@ -76,28 +63,14 @@ def training_rate(dataset: tf.data.Dataset, num_batches: int) -> Callable[[], fl
     model = dropout_mlp("softmax")
     model.compile(optimizer="adam", loss="categorical_crossentropy")
     model.fit(dataset, steps_per_epoch=10, verbose=0)
-
-    def run() -> float:
-        start = time.perf_counter()
-        model.fit(dataset, steps_per_epoch=num_batches, verbose=0)
-        return num_batches * BATCH_SIZE / (time.perf_counter() - start)
-
-    return run
+    return rate(
+        num_batches * BATCH_SIZE,
+        lambda: model.fit(dataset, steps_per_epoch=num_batches, verbose=0),
+    )
 
 
 def comparisons(quick: bool) -> list[Comparison]:
-    """Compare both orders alone and in training.
-
-    Parameters
-    ----------
-    quick
-        Use a part of the images, and fewer repeats.
-
-    Returns
-    -------
-    list of Comparison
-        The pipeline alone, and ``fit`` of the source's network on it.
-    """
+    """Compare both orders alone and in training."""
     num_examples, repeats = (12_800, 3) if quick else (60_000, 5)
     rng = np.random.default_rng(0)
     images = rng.integers(0, 256, (num_examples, 28, 28)).astype(np.uint8)
@@ -105,13 +78,12 @@ def comparisons(quick: bool) -> list[Comparison]:
     examples = tf.data.Dataset.from_tensor_slices((images, labels))
     source, _ = build_pipeline(examples, source_steps(num_examples))
     ours, _ = build_pipeline(examples, our_steps(num_examples))
-    num_batches = num_examples // BATCH_SIZE
     found = []
     for name, measure, aim in (
-        ("pipeline alone", rate, 2.0),
+        ("pipeline alone", pipeline_rate, 2.0),
         ("training the 512-unit network", training_rate, 1.0),
     ):
-        ways = measure(source, num_batches), measure(ours, num_batches)
+        ways = [measure(dataset, num_examples // BATCH_SIZE) for dataset in (source, ours)]
         medians = in_turn(*ways, repeats)
         found.append(Comparison(name, "images/s", *medians, aim, higher_is_better=True))
     return found
@@ -126,10 +98,8 @@ def reproductions() -> list[Reproduction]:
         keras.utils.set_random_seed(0)
         model = dropout_mlp("softmax")
         model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
-        start = time.perf_counter()
-        model.fit(*data, verbose=0, **options)
-        seconds = time.perf_counter() - start
-        return model.evaluate(test_images, mnist.test.labels, verbose=0)[1], seconds
+        _, took = timed(lambda: model.fit(*data, verbose=0, **options))
+        return model.evaluate(test_images, mnist.test.labels, verbose=0)[1], took
 
     quickstart = trained(mnist.train.images / np.float32(255), mnist.train.labels, epochs=5)
     examples = tf.data.Dataset.from_tensor_slices((mnist.train.images, mnist.train.labels))
@@ -137,15 +107,9 @@ def reproductions() -> list[Reproduction]:
     # One-hot labels have another loss of the same value; `evaluate` takes numbers.
     batches = batches.map(lambda images, targets: (images, tf.argmax(targets, 1)))
     steps = trained(batches, steps_per_epoch=2_000)
-    labels = (
-        "Keras, 512 hidden units and dropout, 5 epochs",
-        "Keras, 512 hidden units and dropout, 2,000 steps",
-    )
+    quick_label = "Keras, 512 hidden units and dropout, 5 epochs"
+    steps_label = "Keras, 512 hidden units and dropout, 2,000 steps"
     return [
-        Reproduction("S1", labels[0], "about 0.98", *quickstart, labels[0]),
-        Reproduction("S1", labels[1], "", *steps, labels[1]),
+        Reproduction("S1", quick_label, "about 0.98", *quickstart, quick_label),
+        Reproduction("S1", steps_label, "", *steps, steps_label),
     ]
-
-
-if __name__ == "__main__":
-    sys.exit(main(__doc__.splitlines()[0], "tensorflow", comparisons, reproductions))

@@ -1,7 +1,5 @@
 """Softmax regression: the source's feed loop against one compiled graph an epoch.
 
-    python benchmarks/softmax.py [--quick]
-
 Both train on the same 50,000 digits, in batches of 100 in file order, with Adam at
 0.5 on pixels that are scaled twice, as the source does. The source's way runs under
 ``tf.compat.v1``: a session is fed a batch at a time, and the test accuracy is
@@ -11,77 +9,37 @@ call. Neither time holds the first epoch, which traces and compiles.
 
 from __future__ import annotations
 
-import os
-import sys
-import time
-from collections.abc import Callable
-
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+from collections.abc import Callable, Iterator
+from itertools import islice
 
 import numpy as np
 import tensorflow as tf
-from compare import Comparison, Reproduction, in_turn, main
+from compare import Comparison, Reproduction, in_turn, timed
 
 from mnistlib.data import load
-from mnistlib.data.pickled import ClassicMnist, classic
 from mnistlib.tf_softmax import SoftmaxRegression, accuracy, compiled_epoch, make_batches
 
 BATCH_SIZE = 100
 LEARNING_RATE = 0.5
 NUM_EPOCHS = 50
-AIM = 10.0  # times as many epochs per second
+
+Arrays = tuple[np.ndarray, np.ndarray]
+# After each epoch, a function that gives the test accuracy.
+Training = Iterator[Callable[[], float]]
 
 
-def comparisons(quick: bool) -> list[Comparison]:
-    """Run both ways in turn.
-
-    Parameters
-    ----------
-    quick
-        Train for 5 epochs, not 50.
-
-    Returns
-    -------
-    list of Comparison
-        Epochs per second.
-
-    Raises
-    ------
-    RuntimeError
-        If both ways don't learn the same.
-    """
-    num_epochs = 5 if quick else NUM_EPOCHS
-    digits = classic(load())
-    source, source_accuracy = source_way(digits, num_epochs)
-    ours, our_accuracy = our_way(digits, num_epochs)
-    rates = in_turn(source, ours, repeats=3)
-    # Steps of 0.5 multiply what rounding makes different.
-    if abs(source_accuracy() - our_accuracy()) > 0.02:
-        raise RuntimeError("the two ways reach different accuracies: they don't do the same")
-    note = "an epoch is 500 products too small to share between cores"
-    name = f"softmax regression's {num_epochs} epochs"
-    return [Comparison(name, "epochs/s", *rates, AIM, higher_is_better=True, note=note)]
-
-
-def reproductions() -> list[Reproduction]:
-    """Run the source's 50 epochs in its feed loop."""
-    digits = classic(load())
-    train, test_accuracy = source_way(digits, NUM_EPOCHS - 1)
-    start = time.perf_counter()
-    train()
-    seconds = time.perf_counter() - start
-    label = "Softmax regression, low-level TensorFlow"
-    return [Reproduction("S2", label, "", test_accuracy(), seconds, label)]
-
-
-def source_way(
-    digits: ClassicMnist, num_epochs: int
-) -> tuple[Callable[[], float], Callable[[], float]]:
-    """Return functions that measure epochs per second, and the test accuracy after it."""
-    tf1 = tf.compat.v1
-    (images, labels), test = (
-        (images / np.float32(255), labels) for images, labels in (digits.train, digits.test)
+def digits() -> tuple[Arrays, Arrays]:
+    """Return 50,000 and the test digits: the source's file has them scaled, and it scales again."""
+    mnist = load()
+    train, _ = mnist.split_train(10_000)
+    return tuple(
+        (split.images.reshape(-1, 784) / np.float32(256 * 255), split.labels.astype(np.int64))
+        for split in (train, mnist.test)
     )
+
+
+def source_training(train: Arrays, test: Arrays) -> Training:
+    tf1 = tf.compat.v1
     graph = tf.Graph()
     with graph.as_default():
         x = tf1.placeholder(tf.float32, [None, 784])
@@ -92,52 +50,58 @@ def source_way(
         train_step = optimizer.minimize(tf.reduce_mean(losses))
         test_accuracy = tf.reduce_mean(tf.cast(tf.equal(tf.argmax(logits, 1), y), tf.float32))
         initialize = tf1.global_variables_initializer()
-    session = tf1.Session(graph=graph)
-    printed: list[float] = []
-
-    def train(epochs: int) -> None:
-        for _ in range(epochs):
+    images, labels = train
+    with tf1.Session(graph=graph) as session:
+        session.run(initialize)
+        while True:
             for start in range(0, len(labels), BATCH_SIZE):
                 stop = start + BATCH_SIZE
                 session.run(train_step, {x: images[start:stop], y: labels[start:stop]})
                 if stop % 10_000 == 0:
-                    printed.append(session.run(test_accuracy, {x: test[0], y: test[1]}))
-
-    def measure() -> float:
-        session.run(initialize)
-        return epochs_per_second(train, num_epochs)
-
-    return measure, lambda: float(printed[-1])
+                    printed = session.run(test_accuracy, {x: test[0], y: test[1]})
+            yield lambda printed=printed: float(printed)
 
 
-def our_way(
-    digits: ClassicMnist, num_epochs: int
-) -> tuple[Callable[[], float], Callable[[], float]]:
-    """Return functions that measure epochs per second, and the test accuracy after it."""
-    images, labels = digits.train
-    batches = make_batches(tf.constant(images / np.float32(255)), tf.constant(labels), BATCH_SIZE)
-    test = tf.constant(digits.test[0] / np.float32(255)), tf.constant(digits.test[1])
-    models: list[SoftmaxRegression] = []
-
-    def train(epochs: int) -> None:
-        for _ in range(epochs):
-            loss = compiled_epoch(models[-1], *batches)
-        loss.numpy()  # waits until a GPU is done
-
-    def measure() -> float:
-        models.append(SoftmaxRegression(LEARNING_RATE))
-        return epochs_per_second(train, num_epochs)
-
-    return measure, lambda: float(accuracy(models[-1], *test))
+def our_training(train: Arrays, test: Arrays) -> Training:
+    model = SoftmaxRegression(LEARNING_RATE)
+    batches = make_batches(tf.constant(train[0]), tf.constant(train[1]), BATCH_SIZE)
+    while True:
+        compiled_epoch(model, *batches).numpy()  # waits until a GPU is done
+        yield lambda: float(accuracy(model, *map(tf.constant, test)))
 
 
-def epochs_per_second(train: Callable[[int], None], num_epochs: int) -> float:
-    """Train for one epoch more than is timed."""
-    train(1)
-    start = time.perf_counter()
-    train(num_epochs)
-    return num_epochs / (time.perf_counter() - start)
+def comparisons(quick: bool) -> list[Comparison]:
+    """Measure the epochs a second of both ways.
+
+    Raises
+    ------
+    RuntimeError
+        If they don't learn the same.
+    """
+    num_epochs, data = 5 if quick else NUM_EPOCHS, digits()
+    reached: dict[Callable, float] = {}
+
+    def epoch_rate(training: Callable[..., Training]) -> Callable[[], float]:
+        def measure() -> float:
+            epochs = training(*data)
+            next(epochs)
+            looks, took = timed(lambda: [*islice(epochs, num_epochs)])
+            reached[training] = looks[-1]()
+            return num_epochs / took
+
+        return measure
+
+    rates = in_turn(epoch_rate(source_training), epoch_rate(our_training), repeats=3)
+    # Steps of 0.5 multiply what rounding makes different.
+    if abs(reached[source_training] - reached[our_training]) > 0.02:
+        raise RuntimeError("the two ways reach different accuracies: they don't do the same")
+    note = "an epoch is 500 products too small to share between cores"
+    name = f"softmax regression's {num_epochs} epochs"
+    return [Comparison(name, "epochs/s", *rates, aim=10.0, higher_is_better=True, note=note)]
 
 
-if __name__ == "__main__":
-    sys.exit(main(__doc__.splitlines()[0], "tensorflow", comparisons, reproductions))
+def reproductions() -> list[Reproduction]:
+    """Run the source's 50 epochs in its feed loop."""
+    looks, took = timed(lambda: [*islice(source_training(*digits()), NUM_EPOCHS)])
+    label = "Softmax regression, low-level TensorFlow"
+    return [Reproduction("S2", label, "", looks[-1](), took, label)]
