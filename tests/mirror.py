@@ -118,11 +118,6 @@ class Handler(BaseHTTPRequestHandler):
                 self.wfile.flush()
                 self.server.num_bytes += len(piece)
 
-    def do_HEAD(self):
-        self.server.requests["HEAD"] += 1
-        self.send_response(200)
-        self.end_headers()
-
     def log_message(self, *_):
         pass
 

@@ -2,8 +2,6 @@
 
 import os
 import stat
-import subprocess
-import sys
 
 import pytest
 
@@ -93,31 +91,6 @@ def test_a_path_means_one_folder_however_it_is_written(tmp_path):
     with pytest.raises(MnistError, match="old/1: is there already"):
         atomic_folder(tmp_path / "new" / ".." / "old" / "1").__enter__()
     assert names(tmp_path) == ["old"]
-
-
-EXPORTER = """
-import sys
-from mnistlib.files import atomic_folder
-with atomic_folder(sys.argv[1]) as scratch:
-    (scratch / sys.argv[2]).touch()
-    print(flush=True)
-    input()
-"""
-
-
-def test_of_two_processes_one_gets_the_folder_and_the_other_an_error(tmp_path):
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    workers = [
-        subprocess.Popen([sys.executable, "-c", EXPORTER, tmp_path / "1", name], **pipes)
-        for name in ("a", "b")
-    ]
-    for worker in workers:
-        worker.stdout.readline()
-    errors = [worker.communicate(b"\n")[1].decode() for worker in workers]
-    assert [worker.returncode for worker in workers] == [0, 1]
-    assert "another process wrote it" in errors[1]
-    assert names(tmp_path) == ["1"]
-    assert names(tmp_path / "1") == ["a"]
 
 
 def test_what_killed_runs_left_is_removed_when_it_is_old_and_nothing_else(tmp_path):

@@ -92,7 +92,7 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
         ``OSError`` in the block is taken for the first.
     """
     path = _absolute(path)
-    with explain(path), _temporary(path.parent) as temporary:
+    with explain(path), temporary_name(path.parent) as temporary:
         mode = os.stat(path).st_mode if path.exists() else None
         if mode is not None and not stat.S_ISREG(mode):
             raise OSError(errno.EEXIST, "something else than a file has that name")
@@ -127,7 +127,8 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
     path = _absolute(path)
     if os.path.lexists(path):
         raise MnistError(f"{path}: is there already: remove it, or choose another name")
-    with explain(path), scratch_folder(path.parent) as scratch:
+    with explain(path), temporary_name(path.parent) as scratch:
+        scratch.mkdir()
         yield scratch
         try:
             if os.path.lexists(path):  # a rename would take the place of an empty folder
@@ -143,11 +144,20 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
 
 
 @contextmanager
-def scratch_folder(parent: Path) -> Iterator[Path]:
-    """Make a temporary folder in ``parent``, and remove it if it is still there at the end."""
-    with _temporary(parent) as scratch:
-        scratch.mkdir()
-        yield scratch
+def temporary_name(folder: Path) -> Iterator[Path]:
+    """Make ``folder``; give a new name in it, and remove what has that name at the end.
+
+    What killed runs left there is removed, too, when nobody wrote to it for a day.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    for entry in folder.iterdir():
+        if TEMPORARY.fullmatch(entry.name) and _age(entry) > MAX_AGE:
+            _remove(entry)
+    path = folder / f".mnistlib-{secrets.token_hex(8)}"
+    try:
+        yield path
+    finally:
+        _remove(path)
 
 
 @contextmanager
@@ -158,7 +168,7 @@ def explain(path: Path) -> Iterator[None]:
     except OSError as error:
         hint = ""
         with suppress(MnistError):
-            if path.is_relative_to(os.path.realpath(cache_dir())):
+            if Path(os.path.realpath(path)).is_relative_to(os.path.realpath(cache_dir())):
                 hint = ". It is in the cache: set MNISTLIB_CACHE_DIR to move that elsewhere"
         raise MnistError(f"{path}: can't be written: {error}{hint}") from error
 
@@ -167,20 +177,6 @@ def _absolute(path: str | os.PathLike) -> Path:
     """Resolve ``..`` and links in all but the last part, so that a check and a rename agree."""
     path = Path(path)
     return Path(os.path.realpath(path.parent), path.name)
-
-
-@contextmanager
-def _temporary(folder: Path) -> Iterator[Path]:
-    """Make ``folder``; give a new name in it, and remove what has that name at the end."""
-    folder.mkdir(parents=True, exist_ok=True)
-    for entry in folder.iterdir():
-        if TEMPORARY.fullmatch(entry.name) and _age(entry) > MAX_AGE:
-            _remove(entry)
-    path = folder / f".mnistlib-{secrets.token_hex(8)}"
-    try:
-        yield path
-    finally:
-        _remove(path)
 
 
 def _age(path: Path) -> float:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from mnistlib.files import atomic_write, explain, open_to_read, scratch_folder, sha256_of
+from mnistlib.files import atomic_write, explain, open_to_read, sha256_of, temporary_name
 
 SUMS = "sha256.json"  # of every file, by name; written last
 
@@ -33,7 +33,8 @@ def make_once(folder: Path, make: Callable[[Path], None]) -> None:
     """
     if is_intact(folder):
         return
-    with explain(folder), scratch_folder(Path(os.path.realpath(folder.parent))) as scratch:
+    with explain(folder), temporary_name(folder.parent) as scratch:
+        scratch.mkdir()
         make(scratch)
         paths = [path for path in sorted(scratch.rglob("*")) if path.is_file()]
         sums = {path.relative_to(scratch).as_posix(): sha256_of(path) for path in paths}

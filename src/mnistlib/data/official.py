@@ -6,7 +6,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,9 +65,10 @@ MIRRORS = (
     "https://ossci-datasets.s3.amazonaws.com/mnist/",
 )
 
-# Seconds to wait for a connection, and for each next piece of a file.
+# Seconds to wait for an address of the host, and for each next piece of a file. All
+# addresses together have twice the first of them; then the file has to keep this rate.
 TIMEOUT = (3.0, 15.0)
-MIN_RATE = 20_000  # bytes a second, from when the second of these is over
+MIN_RATE = 20_000  # bytes a second
 
 HOW_TO_GET_THEM = (
     "Get the four files (" + ", ".join(file.name for file in OFFICIAL_FILES.values()) + ") "
@@ -110,40 +111,22 @@ def find_files(folder: Path) -> dict[str, Path]:
 
 
 def _find(folder: Path, file: OfficialFile) -> Path | None:
-    """Return the verified file, None if it isn't there; errors as :func:`verify`."""
+    """Return the verified file, or None if it isn't there."""
     for name, expected in (file.name, file.sha256), (file.unpacked_name, file.unpacked_sha256):
-        if os.path.lexists(folder / name):
-            verify(folder / name, expected)
-            return folder / name
+        path = folder / name
+        if not os.path.lexists(path):
+            continue
+        try:
+            found = sha256_of(path)
+        except OSError as error:
+            raise MnistError(f"{path}: can't be read: {error.strerror}") from error
+        if found != expected:
+            raise ChecksumError(
+                f"{path} is not the official MNIST file: its SHA-256 sum is {found}, "
+                f"expected {expected}. Replace or remove it."
+            )
+        return path
     return None
-
-
-def verify(path: Path, expected: str) -> None:
-    """Check a file's SHA-256 sum.
-
-    Parameters
-    ----------
-    path
-        The file.
-    expected
-        The sum it must have, in hexadecimal.
-
-    Raises
-    ------
-    mnistlib.ChecksumError
-        If it has another.
-    mnistlib.MnistError
-        If it can't be read.
-    """
-    try:
-        found = sha256_of(path)
-    except OSError as error:
-        raise MnistError(f"{path}: can't be read: {error.strerror}") from error
-    if found != expected:
-        raise ChecksumError(
-            f"{path} is not the official MNIST file: its SHA-256 sum is {found}, "
-            f"expected {expected}. Replace or remove it."
-        )
 
 
 def download_files(
@@ -190,10 +173,9 @@ def download_files(
         return []
     for mirror in mirrors:
         try:
-            _check_that_it_answers(mirror, timeout[0])
             while missing:
                 with atomic_write(folder / missing[0].name) as target:
-                    target.write(_fetch(mirror, missing[0], timeout))
+                    target.write(_fetch(mirror + missing[0].name, missing[0], timeout))
                 missing.pop(0)
                 used = [*used, mirror] if mirror not in used else used
             return used
@@ -204,64 +186,46 @@ def download_files(
     )
 
 
-def _check_that_it_answers(mirror: str, timeout: float) -> None:
-    """Raise if a mirror doesn't answer in twice the timeout of a connection.
+def _fetch(url: str, file: OfficialFile, timeout: tuple[float, float]) -> bytes:
+    """Return a file's verified content; why there is none is the error's text.
 
-    That timeout holds for each address of a host, and a host may have a dozen.
+    A socket's timeout starts anew with each of a host's addresses and with each byte,
+    so this asks in a thread, and leaves it when the whole takes too long.
     """
-    _within(lambda seconds: seconds < 2 * timeout, lambda: requests.head(mirror, timeout=timeout))
-
-
-def _fetch(mirror: str, file: OfficialFile, timeout: tuple[float, float]) -> bytes:
-    """Return a file's verified content; the reason why there is none is a DownloadError."""
-    content = bytearray()
+    content, failures = bytearray(), []
 
     def get() -> None:
-        # A server that marks the file as gzipped text must not have it unpacked.
-        headers = {"Accept-Encoding": "identity"}
-        with requests.get(
-            mirror + file.name, stream=True, timeout=timeout, headers=headers
-        ) as response:
-            if response.status_code != 200:
-                raise DownloadError(f"HTTP status {response.status_code}")
-            for piece in response.raw.stream(2**13, decode_content=False):
-                content.extend(piece)
-                bar.update(len(piece))
-                if len(content) > file.size:
-                    raise DownloadError(f"longer than the official file's {file.size:,} bytes")
+        try:
+            # The file as it is: neither packed once more on the way, nor unpacked here.
+            headers = {"Accept-Encoding": "identity"}
+            with requests.get(url, stream=True, timeout=timeout, headers=headers) as response:
+                if response.status_code != 200:
+                    raise DownloadError(f"HTTP status {response.status_code}")
+                for piece in response.raw.stream(2**13, decode_content=False):
+                    content.extend(piece)
+                    bar.update(len(piece))
+                    if len(content) > file.size:
+                        raise DownloadError(f"longer than the official {file.size:,} bytes")
+        # The layers below raise half a dozen families of errors.
+        except Exception as error:
+            failures.append(error)
 
+    thread = threading.Thread(target=get, daemon=True)
+    started = time.monotonic()
     with tqdm(desc=file.name, total=file.size, unit="B", unit_scale=True, ncols=79) as bar:
-        _within(lambda seconds: len(content) >= MIN_RATE * (seconds - timeout[1]), get)
+        thread.start()
+        while thread.is_alive():
+            thread.join(0.1)
+            seconds = time.monotonic() - started
+            if seconds > (timeout[1] + len(content) / MIN_RATE if content else 2 * timeout[0]):
+                raise DownloadError(f"too slow: no answer in time, {seconds:.0f} seconds")
+    if failures:
+        raise DownloadError(_reason(failures[0])) from failures[0]
     if len(content) < file.size:
         raise DownloadError(f"ended after {len(content):,} of {file.size:,} bytes")
     if hashlib.sha256(content).hexdigest() != file.sha256:
         raise DownloadError("the file has the wrong SHA-256 sum")
     return bytes(content)
-
-
-def _within(allowed: Callable[[float], bool], ask: Callable[[], object]) -> None:
-    """Ask a host in a thread, and leave it when more seconds have passed than are allowed.
-
-    A timeout of a socket starts anew with every address and with every byte.
-    """
-    failures: list[Exception] = []
-
-    def run() -> None:
-        try:
-            ask()
-        # The layers below raise half a dozen families of errors.
-        except Exception as error:
-            failures.append(error)
-
-    thread = threading.Thread(target=run, daemon=True)
-    started = time.monotonic()
-    thread.start()
-    while thread.is_alive():
-        thread.join(0.1)
-        if thread.is_alive() and not allowed(seconds := time.monotonic() - started):
-            raise DownloadError(f"too slow: no answer in time, {seconds:.0f} seconds")
-    if failures:
-        raise DownloadError(_reason(failures[0])) from failures[0]
 
 
 def _reason(error: Exception) -> str:

@@ -3,18 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-import gzip
-import shutil
 import sys
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
-from unittest import mock
 
 from mnistlib.data.idx import read_idx
 from mnistlib.data.kept import make_once
-from mnistlib.data.official import OFFICIAL_FILES
 from mnistlib.data.offline import DRAWING_VERSION
 from mnistlib.data.resolve import MNIST, locate
 from mnistlib.files import cache_dir
@@ -40,9 +35,8 @@ def prepare_tfds() -> PreparedDataset:
 
     MNIST becomes TensorFlow Datasets' own ``mnist``; the offline digits become
     ``offline_digits``, with the same features and splits. The first call takes
-    about half a minute and writes some 22 MB to the cache; later ones find it
-    there, and prepare it anew if a file isn't as it was written. Several processes
-    may call it at once.
+    some seconds and writes 22 MB to the cache; later ones find it there, and prepare
+    it anew if a file isn't as it was written. Several processes may call it at once.
 
     Returns
     -------
@@ -62,15 +56,15 @@ def prepare_tfds() -> PreparedDataset:
     located = locate()
     is_mnist = located.name == MNIST
     name = "mnist" if is_mnist else "offline_digits"
-    version = tfds.builder_cls(name).VERSION if is_mnist else f"{DRAWING_VERSION}.0.0"
+    version = str(tfds.builder_cls("mnist").VERSION) if is_mnist else f"{DRAWING_VERSION}.0.0"
     data_dir = cache_dir() / "tfds" / f"{name}-{version}"
-    prepare = _prepare_mnist if is_mnist else _prepare_offline_digits
 
     def make(scratch: Path) -> None:
+        builder_cls = _builder_cls(name, version, located.paths)
         # TensorFlow Datasets reports on stdout, which is for what the caller prints.
         with contextlib.redirect_stdout(sys.stderr):
             try:
-                prepare(located.paths, scratch)
+                builder_cls(data_dir=scratch).download_and_prepare()
             # A full disk comes out of TensorFlow Datasets as any of half a dozen families.
             except Exception as error:
                 raise OSError(f"TensorFlow Datasets failed: {error}") from error
@@ -79,46 +73,23 @@ def prepare_tfds() -> PreparedDataset:
     return PreparedDataset(name, str(data_dir))
 
 
-def _prepare_mnist(paths: dict[str, Path], data_dir: Path) -> None:
-    """Let the library's own builder read the files as if it had downloaded them."""
+def _builder_cls(name: str, version: str, paths: dict[str, Path]) -> type:
+    """Derive a builder from the library's own of MNIST, which reads the given files."""
     import tensorflow_datasets as tfds
 
-    builder = tfds.builder("mnist", data_dir=data_dir)
-    with tempfile.TemporaryDirectory(dir=data_dir) as scratch:
-        manual_dir = Path(scratch)
-        for key, file in OFFICIAL_FILES.items():
-            _copy_gzipped(paths[key], manual_dir / file.name)
-        # Unpacked files that were gzipped again have the official content, but
-        # not the sum that TensorFlow Datasets expects of the gzipped file.
-        sums = {
-            url: tfds.core.download.checksums.compute_url_info(manual_dir / info.filename)
-            for url, info in builder.url_infos.items()
-        }
-        with mock.patch.dict(builder.url_infos, sums):
-            builder.download_and_prepare(
-                download_dir=manual_dir / "downloads",
-                download_config=tfds.download.DownloadConfig(manual_dir=manual_dir),
-            )
-
-
-def _prepare_offline_digits(paths: dict[str, Path], data_dir: Path) -> None:
-    """Give the offline digits a builder of their own."""
-    import tensorflow_datasets as tfds
-
-    # Registered, it could be prepared but once in a process.
-    class OfflineDigits(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-        """Digits drawn by code, in MNIST's form. They are not MNIST."""
-
-        VERSION = tfds.core.Version(f"{DRAWING_VERSION}.0.0")
+    # Registered, it could be made but once in a process.
+    class Digits(tfds.builder_cls("mnist"), skip_registration=True):
+        VERSION = tfds.core.Version(version)
 
         def _info(self) -> tfds.core.DatasetInfo:
-            features = {
-                "image": tfds.features.Image(shape=(28, 28, 1)),
-                "label": tfds.features.ClassLabel(num_classes=10),
-            }
-            return self.dataset_info_from_configs(
-                features=tfds.features.FeaturesDict(features),
-                supervised_keys=("image", "label"),
+            info = super()._info()
+            if self.name == "mnist":
+                return info
+            return tfds.core.DatasetInfo(
+                builder=self,
+                description="Digits drawn by code, in MNIST's form. They are not MNIST.",
+                features=info.features,
+                supervised_keys=info.supervised_keys,
             )
 
         def _split_generators(self, _: object) -> dict[str, Iterator]:
@@ -130,11 +101,5 @@ def _prepare_offline_digits(paths: dict[str, Path], data_dir: Path) -> None:
             for index, (image, label) in enumerate(zip(images, labels, strict=True)):
                 yield index, {"image": image, "label": label}
 
-    OfflineDigits(data_dir=data_dir).download_and_prepare()
-
-
-def _copy_gzipped(source: Path, target: Path) -> None:
-    if source.suffix == ".gz":
-        shutil.copyfile(source, target)
-    else:
-        target.write_bytes(gzip.compress(source.read_bytes(), compresslevel=1))
+    Digits.name = name
+    return Digits
