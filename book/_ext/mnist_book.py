@@ -91,6 +91,18 @@ def set_base_url(app: Sphinx, config: Config) -> None:
     config.sitemap_url_scheme = "{link}"
 
 
+def leave_mocked_sources_unread(app: Sphinx, config: Config) -> None:
+    """Keep autodoc from loading the frameworks that it mocks, to look into base classes."""
+    for_module = ModuleAnalyzer.for_module
+
+    def for_module_unless_mocked(name: str) -> ModuleAnalyzer:
+        if name.partition(".")[0] in config.autodoc_mock_imports:
+            raise PycodeError(f"{name} is mocked")
+        return for_module(name)
+
+    ModuleAnalyzer.for_module = for_module_unless_mocked
+
+
 def drop_thebe(app: Sphinx) -> None:
     """Undo sphinx_thebe, which Jupyter Book always loads: its script is on another host."""
     for listeners in app.events.listeners.values():
@@ -132,12 +144,11 @@ def setup(app: Sphinx) -> dict[str, bool]:
     # Before the extensions that read these settings.
     app.connect("config-inited", set_repository, priority=1)
     app.connect("config-inited", set_base_url, priority=1)
+    app.connect("config-inited", leave_mocked_sources_unread)
     app.connect("env-get-outdated", reread_chapters_together)
     app.connect("doctree-resolved", number_links_to_figures)
     app.connect("html-page-context", mend_citations)
     app.connect("build-finished", lighten)
     keep_alt_text()
     drop_thebe(app)
-    # Autodoc mocks Keras, but would load all of it to look for overloads in a base class.
-    ModuleAnalyzer.cache["module", "keras.callbacks"] = PycodeError("mocked")
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -3,20 +3,15 @@
 import functools
 import shutil
 import threading
+from contextlib import contextmanager
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
 from playwright.sync_api import sync_playwright
-from site_files import SITE, pages, skip_or_fail
+from site_files import SITE, skip_or_fail
 
 DESKTOP = {"width": 1280, "height": 800}
 PHONE = {"width": 390, "height": 844}
-WINDOWS = {
-    "desktop": {"viewport": DESKTOP, "color_scheme": "light"},
-    "dark": {"viewport": DESKTOP, "color_scheme": "dark"},
-    "zoomed": {"viewport": {"width": 640, "height": 400}},  # the desktop's at 200%
-    "phone": {"viewport": PHONE},
-}
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 # Without the last four a browser asks its maker's hosts for things of its own.
 BROWSER_OPTIONS = [
@@ -29,10 +24,10 @@ BROWSER_OPTIONS = [
 ]
 
 
-def pytest_generate_tests(metafunc):
-    if "page_path" in metafunc.fixturenames:
-        # For the session, so that all tests of a page follow each other.
-        metafunc.parametrize("page_path", pages(), scope="session")
+@pytest.fixture(autouse=True)
+def built():
+    if not (SITE / "index.html").is_file():
+        skip_or_fail("the site isn't built: run make book")
 
 
 class Quiet(SimpleHTTPRequestHandler):
@@ -43,8 +38,6 @@ class Quiet(SimpleHTTPRequestHandler):
 @pytest.fixture(scope="session")
 def site():
     """The address of the built site on a server of its own."""
-    if not (SITE / "index.html").is_file():
-        skip_or_fail("the site isn't built: run make book")
     handler = functools.partial(Quiet, directory=SITE)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever, daemon=True).start()
@@ -82,8 +75,9 @@ class Reader:
         return self.page
 
     @property
-    def failed(self):
-        return [f"{each.status} {each.url}" for each in self.responses if each.status >= 400]
+    def trouble(self):
+        failed = [f"{each.status} {each.url}" for each in self.responses if each.status >= 400]
+        return self.complaints + self.foreign + failed
 
     def _on_console(self, message):
         if message.type in {"error", "warning"}:
@@ -94,34 +88,22 @@ class Reader:
             self.foreign.append(request.url)
 
 
-@pytest.fixture(scope="session")
-def opened(browser, site, page_path):
-    """Open the page in one of ``WINDOWS``, once for all tests that only look at it."""
-    readers = {}
+@pytest.fixture
+def new_reader(browser, site):
+    """Makes readers with a new browser profile; options as of Playwright's contexts."""
 
-    def opened(window):
-        if window not in readers:
-            # Without transitions, which axe might look at halfway.
-            context = browser.new_context(**WINDOWS[window], reduced_motion="reduce")
-            readers[window] = Reader(context.new_page(), site)
-            readers[window].open(page_path)
-        return readers[window]
+    @contextmanager
+    def new_reader(**options):
+        context = browser.new_context(**{"viewport": DESKTOP} | options)
+        yield Reader(context.new_page(), site)
+        context.close()
 
-    yield opened
-    for reader in readers.values():
-        reader.page.context.close()
+    return new_reader
 
 
 @pytest.fixture(params=[DESKTOP, PHONE], ids=["desktop", "phone"])
-def reader(request, browser, site):
-    """A reader with a new browser profile, at a desk and on a phone."""
-    context = browser.new_context(viewport=request.param)
-    yield Reader(context.new_page(), site)
-    context.close()
-
-
-@pytest.fixture
-def desktop_reader(browser, site):
-    context = browser.new_context(viewport=DESKTOP)
-    yield Reader(context.new_page(), site)
-    context.close()
+def reader(request, new_reader):
+    """A reader at a desk and on a phone, who must come across no trouble."""
+    with new_reader(viewport=request.param) as reader:
+        yield reader
+        assert reader.trouble == []

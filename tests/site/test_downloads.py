@@ -1,7 +1,6 @@
 """The downloads of the built site, opened and read."""
 
 import io
-import json
 import posixpath
 import zipfile
 from typing import NamedTuple
@@ -9,7 +8,6 @@ from xml.etree import ElementTree
 
 import nbformat
 import pytest
-import yaml
 from pypdf import PdfReader
 from site_files import ROOT, SITE, skip_or_fail
 
@@ -19,18 +17,20 @@ NAME = "five-ways-to-train-on-mnist"
 XHTML = "{http://www.w3.org/1999/xhtml}"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 RAW_MARKUP = ("{glue:text}", "{numref}", "{term}", "\\(", "\\[", "```")
+RAW_TYPST = ("#spoken", "#picture", "terms.item")
 
 
-def titles():
-    """Return each chapter's title as its notebook has it."""
+def assert_names_every_chapter(contents):
+    contents = contents.replace("\u2019", "'")  # Sphinx's quotes
     for path in NOTEBOOKS:
         first = nbformat.read(path, as_version=4).cells[0].source
-        yield first.splitlines()[0].removeprefix("# ")
+        assert first.splitlines()[0].removeprefix("# ") in contents
 
 
-def straight(text):
-    """Undo Sphinx's quotes."""
-    return text.replace("\u2019", "'")
+def assert_shows_results_and_no_markup(text, prose, raw):
+    for result in collect(ROOT / "notebooks"):
+        assert f"{result.value:.4f}" in text
+    assert [each for each in raw if each in prose] == []
 
 
 def download(suffix):
@@ -42,20 +42,55 @@ def download(suffix):
 
 @pytest.fixture(scope="module")
 def epub():
-    with zipfile.ZipFile(download(".epub")) as archive:
-        yield archive
-
-
-@pytest.fixture(scope="module")
-def documents(epub):
     """Every page of the EPUB by its path; parsing fails where one isn't well-formed."""
-    names = [name for name in epub.namelist() if name.endswith(".xhtml")]
-    return {name: ElementTree.fromstring(epub.read(name)) for name in names}
+    with zipfile.ZipFile(download(".epub")) as archive:
+        return {
+            name: ElementTree.fromstring(archive.read(name)) if name.endswith(".xhtml") else None
+            for name in archive.namelist()
+        }
 
 
 @pytest.fixture(scope="module")
-def pdf():
-    return PdfReader(download(".pdf"))
+def epub_pages(epub):
+    return {name: page for name, page in epub.items() if page is not None}
+
+
+def without_code(tag):
+    """Return a text without code, which may hold anything."""
+    if tag.tag in {f"{XHTML}pre", f"{XHTML}code"}:
+        return ""
+    return (tag.text or "") + "".join(without_code(each) + (each.tail or "") for each in tag)
+
+
+def test_the_epub_s_pictures_have_texts(epub_pages):
+    texts = [
+        each.get("alt", "") for page in epub_pages.values() for each in page.iter(f"{XHTML}img")
+    ]
+    assert len(texts) >= 20
+    assert [text for text in texts if len(text.split()) < 2] == []
+
+
+def test_the_epub_s_links_lead_somewhere(epub, epub_pages):
+    ids = {name: {each.get("id") for each in page.iter()} for name, page in epub_pages.items()}
+    links = [
+        (name, link.get("href"))
+        for name, page in epub_pages.items()
+        for link in page.iter(f"{XHTML}a")
+        if not link.get("href", "http:").startswith(("http:", "https:", "mailto:"))
+    ]
+    assert len(links) > 300
+    for name, href in links:
+        path, _, fragment = href.partition("#")
+        target = posixpath.normpath(posixpath.join(posixpath.dirname(name), path)) if path else name
+        assert target in epub, (name, href)
+        assert not fragment or fragment in ids[target], (name, href)
+
+
+def test_the_epub_is_the_book(epub_pages):
+    assert_names_every_chapter("".join(epub_pages["EPUB/nav.xhtml"].itertext()))
+    text = "".join("".join(page.itertext()) for page in epub_pages.values())
+    prose = "".join(without_code(page) for page in epub_pages.values())
+    assert_shows_results_and_no_markup(text, prose, RAW_MARKUP)
 
 
 class Run(NamedTuple):
@@ -66,122 +101,35 @@ class Run(NamedTuple):
     end: float
 
 
-@pytest.fixture(scope="module")
-def runs(pdf):
-    found = []
+def test_the_pdf_is_the_book_and_no_code_runs_off_its_pages():
+    pdf = PdfReader(download(".pdf"))
+    runs = []
 
     def add(text, _, matrix, font, size):
         is_code = bool(font) and "DejaVuSansMono" in font["/BaseFont"]
-        found.append(Run(text, is_code, matrix[4] + 0.602 * size * len(text.rstrip())))
+        runs.append(Run(text, is_code, matrix[4] + 0.602 * size * len(text.rstrip())))
 
     for page in pdf.pages:
         page.extract_text(visitor_text=add)
-    return found
-
-
-def prose(document):
-    """Return a page's text without its code, which may hold anything."""
-    for parent in document.iter():
-        for code in parent.findall(f"{XHTML}pre") + parent.findall(f"{XHTML}code"):
-            code.text, code[:] = "", []
-    return "".join(document.itertext())
-
-
-def test_the_epub_says_first_what_it_is(epub):
-    first = epub.infolist()[0]
-    assert first.filename == "mimetype" and first.compress_type == zipfile.ZIP_STORED
-    assert epub.read(first) == b"application/epub+zip"
-
-
-def test_the_epub_s_pictures_have_texts(documents):
-    texts = [
-        image.get("alt", "") for page in documents.values() for image in page.iter(f"{XHTML}img")
-    ]
-    assert len(texts) >= 20
-    assert [text for text in texts if len(text.split()) < 2] == []
-
-
-def test_the_epub_s_links_lead_somewhere(epub, documents):
-    names = set(epub.namelist())
-    ids = {name: {each.get("id") for each in page.iter()} for name, page in documents.items()}
-    links = [
-        (name, link.get("href"))
-        for name, page in documents.items()
-        for link in page.iter(f"{XHTML}a")
-        if link.get("href") and not link.get("href").startswith(("http:", "https:", "mailto:"))
-    ]
-    assert len(links) > 300
-    for name, href in links:
-        path, _, fragment = href.partition("#")
-        target = posixpath.normpath(posixpath.join(posixpath.dirname(name), path)) if path else name
-        assert target in names, (name, href)
-        assert not fragment or fragment in ids[target], (name, href)
-
-
-def test_the_epub_s_contents_name_every_chapter(documents):
-    contents = straight("".join(documents["EPUB/nav.xhtml"].itertext()))
-    for title in titles():
-        assert title in contents
-
-
-def test_the_epub_has_every_result(documents):
-    text = "".join("".join(page.itertext()) for page in documents.values())
-    results = collect(ROOT / "notebooks")
-    assert results
-    for result in results:
-        assert f"{result.value:.4f}" in text
-
-
-def test_the_epub_shows_no_markup(epub):
-    for name in epub.namelist():
-        if name.endswith(".xhtml"):
-            text = prose(ElementTree.fromstring(epub.read(name)))
-            assert [raw for raw in RAW_MARKUP if raw in text] == [], name
-
-
-def test_the_pdf_says_what_it_is(pdf):
-    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
-    catalog = pdf.trailer["/Root"]
-    assert pdf.metadata.title == config["title"]
-    assert pdf.metadata.author == config["author"]
-    assert catalog["/Lang"] == "en"
-    assert catalog["/MarkInfo"]["/Marked"]
-    assert b"pdfuaid:part" in catalog["/Metadata"].get_data()
     assert 120 < len(pdf.pages) < 320
-
-
-def test_the_pdf_s_outline_names_every_chapter(pdf):
-    def flat(outline):
-        for entry in outline:
-            yield from flat(entry) if isinstance(entry, list) else [entry.title]
-
-    outline = straight("\n".join(flat(pdf.outline)))
-    for title in titles():
-        assert title in outline
-
-
-def test_the_pdf_shows_results_and_no_markup(runs):
-    text = "".join(run.text for run in runs)
-    for result in collect(ROOT / "notebooks"):
-        assert f"{result.value:.4f}" in text
+    assert_names_every_chapter("\n".join(titles(pdf.outline)))
     prose = "".join(run.text for run in runs if not run.is_code)
-    raw = [*RAW_MARKUP, "#spoken", "#picture", "terms.item"]
-    assert [each for each in raw if each in prose] == []
-
-
-def test_no_code_runs_off_the_pdf_s_pages(pdf, runs):
+    assert_shows_results_and_no_markup(
+        "".join(run.text for run in runs), prose, RAW_MARKUP + RAW_TYPST
+    )
     ends = [run.end for run in runs if run.is_code]
-    assert len(ends) > 5_000
     margin = 22.5 / 25.4 * 72
+    assert len(ends) > 5_000
     assert max(ends) < float(pdf.pages[0].mediabox.right) - margin
+
+
+def titles(outline):
+    for entry in outline:
+        yield from titles(entry) if isinstance(entry, list) else [entry.title]
 
 
 def test_the_zip_has_the_notebooks_as_they_are():
     with zipfile.ZipFile(download("-notebooks.zip")) as archive:
-        packed = {name for name in archive.namelist() if name.endswith(".ipynb")}
-        assert packed == {f"{NAME}/{path.name}" for path in NOTEBOOKS}
-        for path in NOTEBOOKS:
-            content = archive.read(f"{NAME}/{path.name}")
-            assert content == path.read_bytes()
-            assert json.loads(content)["cells"]
-        assert "jupyter lab" in archive.read(f"{NAME}/README.txt").decode()
+        packed = {name: archive.read(name) for name in archive.namelist()}
+    assert b"jupyter lab" in packed.pop(f"{NAME}/README.txt")
+    assert packed == {f"{NAME}/{path.name}": path.read_bytes() for path in NOTEBOOKS}

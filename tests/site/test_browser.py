@@ -1,0 +1,175 @@
+"""The site in a browser: it loads in peace, everybody can read it, and it does what it offers."""
+
+import base64
+import gzip
+import io
+from itertools import pairwise
+from urllib.parse import unquote, urlsplit
+
+import numpy as np
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from PIL import Image
+from site_files import SITE, pages
+
+from conftest import PHONE
+from mnistlib.figures import COLORS
+
+ZOOMED = {"width": 640, "height": 400}  # the desktop's window at 200%
+MAX_PAGE_BYTES = 1_000_000
+# What servers compress on the way.
+TEXT = {".html", ".css", ".js", ".json", ".svg"}
+RULES_ON_COLOR = {"type": "rule", "values": ["color-contrast", "link-in-text-block"]}
+
+
+@pytest.mark.parametrize("path", pages())
+def test_a_page_is_fit_to_read(new_reader, path):
+    # Without transitions, which axe might look at halfway.
+    with new_reader(color_scheme="light", reduced_motion="reduce") as reader:
+        page = reader.open(path)
+        faults = {
+            "title": not page.title(),
+            "console, other hosts, failed requests": reader.trouble,
+            "jumps while it loads": layout_shift(page) > 0.1,
+            "weight": weight(reader.responses),
+            "headings": headings_out_of_order(page),
+            "out of the keyboard's reach": unreachable(page),
+            "the first key leads elsewhere than to the content": first_link(page),
+            "axe": serious_violations(page),
+        }
+        page.evaluate("document.documentElement.dataset.theme = 'dark'")
+        faults["axe in the dark"] = serious_violations(page, runOnly=RULES_ON_COLOR)
+        for window in (ZOOMED, PHONE):
+            page.set_viewport_size(window)
+            too_wide = page.evaluate("document.documentElement.scrollWidth > window.innerWidth")
+            faults[f"wider than {window['width']}"] = too_wide
+    assert {name: found for name, found in faults.items() if found} == {}
+
+
+def serious_violations(page, **options):
+    # Without its own requests for style sheets, some at addresses that don't exist.
+    options |= {"preload": False, "resultTypes": ["violations"]}
+    return [
+        (violation["id"], node["target"], node["html"][:200])
+        for violation in Axe().run(page, options=options).response["violations"]
+        if violation["impact"] in {"serious", "critical"}
+        for node in violation["nodes"]
+    ]
+
+
+def headings_out_of_order(page):
+    levels = page.eval_on_selector_all(
+        "main :is(h1, h2, h3, h4, h5, h6)",
+        "all => all.filter(each => each.checkVisibility()).map(each => +each.tagName[1])",
+    )
+    steps = all(after <= before + 1 for before, after in pairwise(levels))
+    return [] if levels[:1] == [1] and levels.count(1) == 1 and steps else levels
+
+
+def unreachable(page):
+    return page.eval_on_selector_all(
+        "a[href], button, input, summary, [role=button]",
+        "all => all.filter(each => each.checkVisibility() && each.tabIndex < 0)"
+        ".map(each => each.outerHTML.slice(0, 200))",
+    )
+
+
+def first_link(page):
+    page.keyboard.press("Tab")
+    href = page.evaluate("document.activeElement.getAttribute('href')")
+    return None if href == "#main-content" else href or "nowhere"
+
+
+def layout_shift(page):
+    return page.evaluate(
+        """new Promise(resolve => {
+            let shift = 0
+            const add = list => list.getEntries().forEach(each => { shift += each.value })
+            new PerformanceObserver(add).observe({type: "layout-shift", buffered: true})
+            setTimeout(() => resolve(shift), 200)
+        })"""
+    )
+
+
+def weight(responses):
+    """Return the largest files of a page that is too heavy, from a server that compresses text."""
+    sizes = {}
+    for response in responses:
+        file = SITE / unquote(urlsplit(response.url).path).lstrip("/")
+        if response.ok and file.is_file():
+            content = file.read_bytes()
+            sizes[file.name] = len(gzip.compress(content) if file.suffix in TEXT else content)
+    largest = sorted(sizes.items(), key=lambda item: -item[1])[:5]
+    return largest if sum(sizes.values()) >= MAX_PAGE_BYTES else []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_figures_belong_to_the_page(new_reader, scheme):
+    """Paper has the page's colour, and lines in the book's colours stand out from it."""
+    swatches = Image.new("RGB", (20 * len(COLORS) + 20, 20), "white")
+    for i, color in enumerate(COLORS):
+        swatches.paste(color, (20 * i, 0, 20 * i + 20, 20))
+    file = io.BytesIO()
+    swatches.save(file, format="png")
+    with new_reader(color_scheme=scheme) as reader:
+        page = reader.open("notebooks/02_keras_tfds.html")
+        assert page.evaluate("document.documentElement.dataset.theme") == scheme
+        figure = page.locator("main div.cell_output figure img").first
+        figure.evaluate(
+            "(image, png) => { image.src = png; image.removeAttribute('style') }",
+            "data:image/png;base64," + base64.b64encode(file.getvalue()).decode(),
+        )
+        page.wait_for_timeout(200)
+        seen = Image.open(io.BytesIO(figure.screenshot())).convert("RGB")
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+    *lines, paper = (seen.getpixel((20 * i + 10, 10)) for i in range(len(COLORS) + 1))
+    assert background == f"rgb{paper}"
+    assert all(contrast(line, paper) >= 3 for line in lines)
+
+
+def contrast(color, other):
+    """As WCAG 2 defines it."""
+    linear = np.array([color, other]) / 255
+    linear = np.where(linear <= 0.04045, linear / 12.92, ((linear + 0.055) / 1.055) ** 2.4)
+    dark, light = sorted(linear @ [0.2126, 0.7152, 0.0722])
+    return (light + 0.05) / (dark + 0.05)
+
+
+def test_the_landing_page_shows_at_once_where_to_start(reader):
+    page = reader.open("book/index.html")
+    for each in (
+        page.locator("main a", has_text="Start with the dataset"),
+        page.locator("main figure img"),
+    ):
+        box = each.bounding_box()
+        assert box["y"] + box["height"] < page.viewport_size["height"]
+
+
+def test_search_finds_a_word(reader):
+    page = reader.open("search.html?q=Wilson")
+    page.wait_for_selector("#search-results li a")
+    assert page.locator("#search-results li a").count() >= 2
+
+
+def test_the_menu_leads_to_a_chapter_with_mathematics(reader):
+    page = reader.open("book/index.html")
+    if page.viewport_size["width"] < 768:
+        page.locator("button.primary-toggle, label.primary-toggle").first.click()
+    link = page.locator(".bd-sidebar-primary nav a", has_text="The dataset").first
+    link.wait_for(state="visible")
+    link.click()
+    page.wait_for_url("**/01_dataset.html")
+    page.wait_for_selector("mjx-container mjx-math")
+    assert page.locator("button.copybtn").count() > 20
+
+
+def test_the_theme_can_be_switched_and_stays(reader):
+    page = reader.open("book/about.html")
+    seen = set()
+    for _ in range(3):
+        page.locator("button.theme-switch-button:visible").first.click()
+        seen.add(page.evaluate("document.documentElement.dataset.theme"))
+    assert seen == {"light", "dark"}
+    mode = page.evaluate("document.documentElement.dataset.mode")
+    page.reload(wait_until="networkidle")
+    assert page.evaluate("document.documentElement.dataset.mode") == mode
