@@ -18,22 +18,16 @@ def names(folder):
     return sorted(path.name for path in folder.iterdir())
 
 
-def test_a_file_appears_when_it_is_complete(tmp_path):
+def test_a_file_appears_when_it_is_complete_and_one_that_fails_leaves_it(tmp_path):
     path = tmp_path / "new" / "file"
     with atomic_write(path) as file:
         file.write(b"half")
         assert not path.exists()
         file.write(b" and half")
+    with pytest.raises(TypeError), atomic_write(path) as file:
+        file.write("not bytes")
     assert path.read_bytes() == b"half and half"
     assert names(path.parent) == ["file"]
-
-
-def test_a_file_that_fails_leaves_the_old_one(tmp_path):
-    fill(tmp_path / "file")
-    with pytest.raises(TypeError), atomic_write(tmp_path / "file") as file:
-        file.write("not bytes")
-    assert (tmp_path / "file").read_bytes() == b"whole"
-    assert names(tmp_path) == ["file"]
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])
@@ -49,18 +43,15 @@ def test_permissions_are_what_the_umask_leaves_and_then_stay(tmp_path, umask):
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
 
 
-def test_a_folder_appears_when_it_is_complete(tmp_path):
+def test_a_folder_appears_when_it_is_complete_and_one_that_fails_leaves_nothing(tmp_path):
+    with pytest.raises(TypeError), atomic_folder(tmp_path / "folder") as scratch:
+        (scratch / "file").write_bytes("not bytes")
+    assert not names(tmp_path)
     with atomic_folder(tmp_path / "folder") as scratch:
         fill(scratch / "file")
         assert not (tmp_path / "folder").exists()
     assert names(tmp_path) == ["folder"]
     assert (tmp_path / "folder" / "file").read_bytes() == b"whole"
-
-
-def test_a_folder_that_fails_leaves_nothing(tmp_path):
-    with pytest.raises(TypeError), atomic_folder(tmp_path / "folder") as scratch:
-        (scratch / "file").write_bytes("not bytes")
-    assert not names(tmp_path)
 
 
 IN_THE_WAY = {

@@ -27,12 +27,9 @@ def test_round_trip(tmp_path, name, dtype, shape):
     np.testing.assert_array_equal(read, array)
 
 
-def test_layout_is_that_of_the_format(tmp_path):
+def test_layout_and_byte_order_are_those_of_the_format(tmp_path):
     write_idx(tmp_path / "file", np.arange(12, dtype=np.uint8).reshape(3, 4))
     assert (tmp_path / "file").read_bytes() == GOOD
-
-
-def test_values_are_big_endian(tmp_path):
     write_idx(tmp_path / "file", np.array([1], dtype=np.int32))
     assert (tmp_path / "file").read_bytes()[-4:] == b"\0\0\0\x01"
 
@@ -71,8 +68,6 @@ WRONG = {
     "gzip, trailing bytes inside": (gzip.compress(GOOD + b"\0"), "left over"),
     "gzip, trailing bytes outside": (PACKED + b"x", "gzip stream is damaged"),
     "gzip, a second stream": (PACKED + PACKED, "left over"),
-    "gzip, cut in the stream": (PACKED[: len(PACKED) // 2], "gzip stream is damaged"),
-    "gzip, cut in the checksum": (PACKED[:-4], "gzip stream is damaged"),
     "gzip, broken header": (flip(PACKED, 2), "gzip stream is damaged"),
     "gzip, broken checksum": (flip(PACKED, len(PACKED) - 5), "gzip stream is damaged"),
     "gzip, nothing inside": (gzip.compress(b""), "inside its header"),
@@ -92,7 +87,7 @@ def test_a_wrong_file_is_refused_by_name(tmp_path, name):
 def test_every_cut_of_a_gzipped_file_is_refused(tmp_path):
     for length in range(2, len(PACKED)):
         (tmp_path / "cut").write_bytes(PACKED[:length])
-        with pytest.raises(FileFormatError):
+        with pytest.raises(FileFormatError, match="cut: its gzip stream is damaged"):
             read_idx(tmp_path / "cut")
 
 

@@ -19,13 +19,9 @@ def use_mirror(monkeypatch, server):
 
 
 @pytest.mark.parametrize("data_dir", ["/dev/null/nowhere", "~nobody-of-this-name/mnist"])
-@pytest.mark.parametrize("has_cache", [True, False])
-def test_a_bad_data_dir_is_an_error_and_no_fallback(
-    contents, no_data_dir, monkeypatch, data_dir, has_cache
-):
-    if has_cache:
-        write(no_data_dir, contents)
-        assert locate().origin == f"{no_data_dir} (cache)"
+def test_a_bad_data_dir_is_an_error_and_no_fallback(contents, no_data_dir, monkeypatch, data_dir):
+    write(no_data_dir, contents)
+    assert locate().origin == f"{no_data_dir} (cache)"
     monkeypatch.setenv("MNISTLIB_DATA_DIR", data_dir)
     with pytest.raises(MnistError, match=f"{data_dir}: can't be read"):
         locate()
@@ -92,15 +88,6 @@ class TestOfflineDigits:
             with pytest.warns(OfflineDigitsWarning, match="no answer in time"):
                 assert locate().name == "offline digits"
 
-    def test_they_can_be_forced_and_then_nothing_is_warned_of(
-        self, contents, no_data_dir, monkeypatch
-    ):
-        write(no_data_dir, contents)
-        monkeypatch.setenv("MNISTLIB_SOURCE", "offline")
-        with warnings.catch_warnings():
-            warnings.simplefilter("error")
-            assert locate().name == "offline digits"
-
     @pytest.mark.parametrize("folder", ["file", "file/cache"])
     def test_a_cache_that_cannot_be_written_is_named(
         self, tmp_path, no_data_dir, monkeypatch, folder
@@ -117,11 +104,14 @@ class TestOfflineDigits:
             locate()
         assert [path.name for path in no_data_dir.parent.rglob("*")] == ["offline-digits"]
 
-    def test_they_are_drawn_once_and_again_if_a_file_is_not_as_drawn(
-        self, no_data_dir, monkeypatch
+    def test_they_can_be_forced_and_are_drawn_once_and_again_if_a_file_is_not_as_drawn(
+        self, contents, no_data_dir, monkeypatch
     ):
+        write(no_data_dir, contents)
         monkeypatch.setenv("MNISTLIB_SOURCE", "offline")
-        before = load()
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            before = load()
         with monkeypatch.context() as patch:
             patch.setattr(cache, "draw", lambda _: pytest.fail("drawn twice"))
             paths = locate().paths

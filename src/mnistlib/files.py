@@ -43,8 +43,8 @@ def cache_dir() -> Path:
         folder = os.path.expanduser(folder or platformdirs.user_cache_dir("mnistlib"))
     if not folder or folder.startswith("~"):
         raise MnistError(
-            f"there is no home folder for the cache {folder}: set MNISTLIB_CACHE_DIR to a folder "
-            "for the digits that mnistlib downloads and prepares"
+            f"{folder or 'the cache'}: there is no such home folder: set MNISTLIB_CACHE_DIR to a "
+            "folder for the digits that mnistlib downloads and prepares"
         )
     return Path(folder)
 
@@ -75,21 +75,15 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
     Parameters
     ----------
     path
-        The file to write. Its folder is made if needed. A file that is there is
-        replaced in one step, so a reader sees the old one or the new one, and its
-        permissions stay; those of a new one are what the umask leaves.
-
-    Yields
-    ------
-    BinaryIO
-        The temporary file, open for writing bytes. If the block raises, it is
-        removed and ``path`` stays as it was.
+        The file to write; its folder is made if needed. A file that is there is
+        replaced in one step and keeps its permissions. If the block raises, it stays
+        as it was.
 
     Raises
     ------
     mnistlib.MnistError
-        If it can't be written, or something else than a file has that name. Every
-        ``OSError`` in the block is taken for the first.
+        If it can't be written, for which every ``OSError`` in the block is taken, or
+        something else than a file has that name.
     """
     path = _absolute(path)
     with explain(path), temporary_name(path.parent) as temporary:
@@ -110,19 +104,14 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
     Parameters
     ----------
     path
-        The folder to make; there must be nothing of that name, before and after.
-
-    Yields
-    ------
-    pathlib.Path
-        The temporary folder, beside ``path``. If the block raises, it is removed.
+        The folder to make. If the block raises, nothing is left of it.
 
     Raises
     ------
     mnistlib.MnistError
-        If something of that name is there when the block begins, or another
-        process made it before the block ended; also if it can't be written, for
-        which every ``OSError`` in the block is taken.
+        If something of that name is there when the block begins, or when it ends
+        (another process made it: that stays, and what this one made is dropped); or
+        if it can't be written, for which every ``OSError`` in the block is taken.
     """
     path = _absolute(path)
     if os.path.lexists(path):
@@ -137,10 +126,7 @@ def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
         except OSError as error:
             if not os.path.lexists(path):
                 raise
-            raise MnistError(
-                f"{path}: another process wrote it in the meantime: what it wrote stays, and what "
-                "was made here is dropped"
-            ) from error
+            raise MnistError(f"{path}: another process wrote it in the meantime") from error
 
 
 @contextmanager

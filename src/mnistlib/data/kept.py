@@ -15,16 +15,14 @@ SUMS = "sha256.json"  # of every file, by name; written last
 def make_once(folder: Path, make: Callable[[Path], None]) -> None:
     """Make the files of a folder, unless they are there and as they were made.
 
-    Several processes may do this at once, and one may repair what others read: each
-    file gets its name when it is complete, and the sums come last. So ``make`` has to
-    write the same files each time.
-
     Parameters
     ----------
     folder
         Where the files belong.
     make
-        Writes them into the folder that it is given.
+        Writes them into the folder that it is given, and the same ones each time:
+        several processes may do this at once, and one may mend what others read, so
+        each file gets its name when it is complete, and the sums come last.
 
     Raises
     ------

@@ -53,9 +53,7 @@ class Mnist:
     Raises
     ------
     mnistlib.MnistError
-        If a split's images or labels have another type or shape than
-        :class:`Split` says, there aren't as many of both, or a label isn't a digit.
-        How many there are isn't checked.
+        If a split isn't what :class:`Split` says; how many images it has is free.
     """
 
     train: Split
@@ -64,9 +62,7 @@ class Mnist:
 
     def __post_init__(self) -> None:
         for name in ("train", "test"):
-            images, labels = getattr(self, name)
-            problem = _problem(images, labels)
-            if problem:
+            if problem := _problem(*getattr(self, name)):
                 raise MnistError(f"{self.source}: {name} split: {problem}")
 
     def split_train(self, num_validation: int = 5_000) -> tuple[Split, Split]:

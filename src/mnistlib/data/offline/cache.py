@@ -37,14 +37,13 @@ def find_or_draw(seed: int = 0) -> dict[str, Path]:
         If they can't be written to the cache.
     """
     folder = cache_dir() / "offline-digits" / f"version-{DRAWING_VERSION}-seed-{seed}"
-    names = {key: file.unpacked_name for key, file in OFFICIAL_FILES.items()}
 
     def make(scratch: Path) -> None:
         for key, array in draw(seed).items():
-            write_idx(scratch / names[key], array)
+            write_idx(scratch / OFFICIAL_FILES[key].unpacked_name, array)
 
     make_once(folder, make)
-    return {key: folder / name for key, name in names.items()}
+    return {key: folder / file.unpacked_name for key, file in OFFICIAL_FILES.items()}
 
 
 def draw(seed: int = 0) -> dict[str, np.ndarray]:
@@ -62,10 +61,6 @@ def draw(seed: int = 0) -> dict[str, np.ndarray]:
         ``train_images`` uint8 ``(60000, 28, 28)``, ``train_labels`` uint8
         ``(60000,)``, and the same for ``test`` with 10,000.
     """
-    digits = {}
-    streams = np.random.default_rng(seed).spawn(2)
-    for split, counts, stream in zip(
-        ("train", "test"), (TRAIN_COUNTS, TEST_COUNTS), streams, strict=True
-    ):
-        digits[f"{split}_images"], digits[f"{split}_labels"] = draw_digits(counts, stream)
-    return digits
+    train_stream, test_stream = np.random.default_rng(seed).spawn(2)
+    drawn = *draw_digits(TRAIN_COUNTS, train_stream), *draw_digits(TEST_COUNTS, test_stream)
+    return dict(zip(OFFICIAL_FILES, drawn, strict=True))

@@ -12,7 +12,6 @@ by 28 pixels; and the image is *centred* as MNIST's are.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -121,14 +120,11 @@ def draw_digits(
         weights = np.array([skeleton.weight for skeleton in skeletons]) ** 1.2
         chosen = rng.choice(len(skeletons), len(places), p=weights / weights.sum())
         for index, skeleton in enumerate(skeletons):
-            for batch in _batches(places[chosen == index]):
+            mine = places[chosen == index]
+            for start in range(0, len(mine), BATCH_SIZE):
+                batch = mine[start : start + BATCH_SIZE]
                 images[batch] = _draw(skeleton, digit, len(batch), rng, hand)
     return images, labels
-
-
-def _batches(places: np.ndarray) -> Iterator[np.ndarray]:
-    for start in range(0, len(places), BATCH_SIZE):
-        yield places[start : start + BATCH_SIZE]
 
 
 def _draw(
