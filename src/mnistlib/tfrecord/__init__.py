@@ -2,12 +2,10 @@
 
 A dataset is a folder: shards, each a TFRecord file of ``tf.train.Example``
 messages, and ``manifest.json``, which holds the features, the counts and the
-SHA-256 sum of each shard. ``python -m mnistlib.tfrecord`` makes one from a folder
-of PNG files, or verifies one.
+SHA-256 sum of each shard.
 """
 
 from mnistlib.tfrecord.framing import Record, crc32c, frame, masked_crc32c, read_records
-from mnistlib.tfrecord.images import write_image_folder
 from mnistlib.tfrecord.manifest import Manifest, Shard
 from mnistlib.tfrecord.reading import read, verify
 from mnistlib.tfrecord.schema import Feature
@@ -25,5 +23,4 @@ __all__ = [
     "read_records",
     "verify",
     "write",
-    "write_image_folder",
 ]

@@ -13,14 +13,16 @@ import struct
 import zlib
 from collections.abc import Iterator
 from itertools import count
-from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
 from mnistlib.errors import FileFormatError, MnistError
+from mnistlib.files import open_to_read
 
 HEADER_BYTES = 12
 FRAME_BYTES = 16
-OPENERS = {"": open, "GZIP": gzip.open}
+PIECE_BYTES = 2**20
+# Each compression with the most bytes that one of its bytes can unpack to.
+MAX_RATIO = {"": 1, "GZIP": 1032}
 
 
 class Record(NamedTuple):
@@ -108,6 +110,12 @@ def frame(data: bytes) -> bytes:
     return length + length_crc + data + data_crc
 
 
+def check_compression(compression: str) -> None:
+    """Raise an MnistError if TFRecord files aren't compressed in this way here."""
+    if compression not in MAX_RATIO:
+        raise MnistError(f"compression={compression!r}: use '' or 'GZIP'")
+
+
 def read_records(path: str | os.PathLike, compression: str = "") -> Iterator[Record]:
     """Read a file record by record and check every sum.
 
@@ -128,22 +136,20 @@ def read_records(path: str | os.PathLike, compression: str = "") -> Iterator[Rec
     Raises
     ------
     mnistlib.MnistError
-        If the file can't be opened.
+        If the file can't be opened, or the compression is another.
     mnistlib.FileFormatError
         At the first record that is cut off or altered; the message names file,
         record and offset.
     """
-    path = Path(path)
-    try:
-        file = OPENERS[compression](path, "rb")
-    except OSError as error:
-        raise MnistError(f"{path}: can't be read: {error.strerror}") from error
-    with file:
+    check_compression(compression)
+    with _open(path) as file:
+        max_bytes = MAX_RATIO[compression] * os.fstat(file.fileno()).st_size
+        unpacked = gzip.GzipFile(fileobj=file) if compression else file
         offset = 0
         for index in count():
             try:
-                data = _read_frame(file)
-            except (ValueError, EOFError, zlib.error, gzip.BadGzipFile) as error:
+                data = _read_frame(unpacked, max_bytes - offset)
+            except (ValueError, EOFError, OSError, zlib.error) as error:
                 raise FileFormatError(
                     f"{path}: record {index}, at byte {offset}: {error}: write the file anew"
                 ) from error
@@ -153,7 +159,41 @@ def read_records(path: str | os.PathLike, compression: str = "") -> Iterator[Rec
             offset += FRAME_BYTES + len(data)
 
 
-def _read_frame(file: BinaryIO) -> bytes | None:
+def count_records(path: str | os.PathLike) -> int | None:
+    """Count the records of an uncompressed file by going from length to length.
+
+    Reads no data and no sums, so 60,000 records take some 0.05 s. It is what makes
+    a file safe for TensorFlow, which allocates what a length asks for: one of
+    2**62 ends the process.
+
+    Returns
+    -------
+    int or None
+        How many there are; None if they don't end where the file does.
+
+    Raises
+    ------
+    mnistlib.MnistError
+        If the file can't be opened.
+    """
+    with _open(path) as file:
+        num_bytes = os.fstat(file.fileno()).st_size
+        num_records = offset = 0
+        while offset + FRAME_BYTES <= num_bytes:
+            file.seek(offset)
+            offset += FRAME_BYTES + int.from_bytes(file.read(8), "little")
+            num_records += 1
+    return num_records if offset == num_bytes else None
+
+
+def _open(path: str | os.PathLike) -> BinaryIO:
+    try:
+        return open_to_read(path)
+    except OSError as error:
+        raise MnistError(f"{path}: can't be read: {error.strerror}") from error
+
+
+def _read_frame(file: BinaryIO, max_bytes: int) -> bytes | None:
     """Return the next record's data, None at the end; ValueError says what is damaged."""
     header = file.read(HEADER_BYTES)
     if not header:
@@ -161,12 +201,23 @@ def _read_frame(file: BinaryIO) -> bytes | None:
     if len(header) < HEADER_BYTES:
         raise ValueError("the file ends inside its length")
     length, length_crc = struct.unpack("<QI", header)
-    # First, because a damaged length can ask for more than there is memory.
     if masked_crc32c(header[:8]) != length_crc:
         raise ValueError("its length doesn't match its checksum")
-    data, data_crc = file.read(length), file.read(4)
-    if len(data) < length or len(data_crc) < 4:
-        raise ValueError("the file ends inside its data")
-    if masked_crc32c(data) != struct.unpack("<I", data_crc)[0]:
+    data = _read_exactly(file, length, max_bytes)
+    [data_crc] = struct.unpack("<I", _read_exactly(file, 4, max_bytes))
+    if masked_crc32c(data) != data_crc:
         raise ValueError("its data doesn't match its checksum")
     return data
+
+
+def _read_exactly(file: BinaryIO, length: int, max_bytes: int) -> bytes:
+    """Read so many bytes, in pieces: a false length takes no more memory than there are data."""
+    data = bytearray()
+    while len(data) < length <= max_bytes:
+        piece = file.read(min(length - len(data), PIECE_BYTES))
+        if not piece:
+            break
+        data += piece
+    if len(data) < length:
+        raise ValueError("the file ends inside its data")
+    return bytes(data)

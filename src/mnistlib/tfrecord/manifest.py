@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from mnistlib.errors import ChecksumError, FileFormatError, MnistError
-from mnistlib.tfrecord.framing import OPENERS
+from mnistlib.files import open_to_read
+from mnistlib.tfrecord.framing import MAX_RATIO, check_compression
 from mnistlib.tfrecord.schema import Feature
 
 FILE_NAME = "manifest.json"
 FORMAT = 1
+# What reading JSON of another structure raises.
+MALFORMED = (ValueError, TypeError, LookupError, AttributeError, RecursionError)
 
 
 @dataclass(frozen=True)
@@ -24,7 +28,7 @@ class Shard:
     name : str
         Of the file, in the dataset's folder.
     num_examples : int
-        How many records it holds.
+        How many records it holds; at least one.
     num_bytes : int
         Its size.
     sha256 : str
@@ -78,13 +82,14 @@ class Manifest:
         mnistlib.MnistError
             If the folder has none.
         mnistlib.FileFormatError
-            If it isn't a manifest of this format.
+            If it isn't a manifest of this format, or one of nothing.
         mnistlib.ChecksumError
             If it was altered.
         """
         path = Path(folder, FILE_NAME)
         try:
-            content = json.loads(path.read_text(encoding="utf-8"))
+            with open_to_read(path) as file:
+                content = json.load(file)
             expected = content.pop("sha256")
             if content.pop("format") != FORMAT:
                 raise ValueError(f"not of format {FORMAT}")
@@ -97,19 +102,30 @@ class Manifest:
                 compression=content["compression"],
                 classes=tuple(content["classes"]),
             )
-            if manifest.compression not in OPENERS:
-                raise ValueError(f"compression {manifest.compression!r}")
-            if any(Path(shard.name).name != shard.name for shard in manifest.shards):
-                raise ValueError("a shard lies outside the folder")
+            manifest._check()
         except OSError as error:
             raise MnistError(
                 f"{path}: can't be read ({error.strerror}): is it a dataset?"
             ) from error
-        except (ValueError, TypeError, KeyError, AttributeError, MnistError) as error:
+        except (MnistError, *MALFORMED) as error:
             raise FileFormatError(f"{path}: no manifest ({error}): write the data anew") from error
         if _digest({"format": FORMAT, **content}) != expected:
             raise ChecksumError(f"{path}: was altered after it was written: write the data anew")
         return manifest
+
+    def _check(self) -> None:
+        check_compression(self.compression)
+        if not self.features or not self.shards:
+            raise ValueError("it lists no features or no shards")
+        # TensorFlow makes room for all values before it looks whether they are there.
+        num_values = sum(math.prod(feature.shape) for feature in self.features.values())
+        for shard in self.shards:
+            if Path(shard.name).name != shard.name:
+                raise ValueError(f"{shard.name!r} lies outside the folder")
+            if shard.num_examples < 1:
+                raise ValueError(f"{shard.name} is empty")
+            if shard.num_examples * num_values > shard.num_bytes * MAX_RATIO[self.compression]:
+                raise ValueError(f"{shard.name} is too small for such examples")
 
 
 def _digest(content: dict[str, object]) -> str:

@@ -6,19 +6,22 @@ import math
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import NoReturn
 
 import numpy as np
-import pooch
 import tensorflow as tf
 
-from mnistlib.errors import ChecksumError, MnistError
-from mnistlib.tfrecord.framing import read_records
+from mnistlib.errors import ChecksumError, FileFormatError, MnistError
+from mnistlib.files import sha256_of
+from mnistlib.tfrecord.framing import count_records, read_records
 from mnistlib.tfrecord.manifest import Manifest, Shard
-from mnistlib.tfrecord.schema import Feature, mismatch, parse_batch
+from mnistlib.tfrecord.schema import Feature, parse_batch
 
 # Parsing has a cost for each call: many examples share it, within this memory.
 PARSE_EXAMPLES = 1024
 PARSE_BYTES = 2**24
+# The second, when a message quotes bytes that are no text.
+PARSE_ERRORS = (tf.errors.OpError, UnicodeDecodeError)
 
 
 def read(
@@ -32,9 +35,14 @@ def read(
     parallel_reads: int = 1,
     deterministic: bool = True,
     drop_remainder: bool = False,
-    check_sums: bool = True,
 ) -> tf.data.Dataset:
     """Read a dataset that :func:`mnistlib.tfrecord.write` wrote.
+
+    Before anything else it compares the size of each file with the manifest, and
+    goes through the lengths of an uncompressed file's records, without reading
+    their data: a file that is missing, cut off or asks for absurd amounts of memory
+    is found here. An altered byte is found when TensorFlow gets to it;
+    :func:`verify` finds it at once, and is for files from elsewhere.
 
     Parameters
     ----------
@@ -59,31 +67,31 @@ def read(
         Whether the order of parallel reads has to be the same every time.
     drop_remainder
         Whether to drop a last batch that isn't full.
-    check_sums
-        Whether to read all files once and compare their sums before anything
-        else. Without it, missing and truncated files are still found here, but
-        an altered byte only when TensorFlow gets to it, in its own words.
 
     Returns
     -------
     tf.data.Dataset
         Batches ``(batch_size, *shape)`` of each feature. Its cardinality is
-        known. Raises TensorFlow's ``DataLossError`` if a file is damaged later.
+        known. Raises TensorFlow's ``DataLossError`` when it gets to damage.
 
     Raises
     ------
     mnistlib.MnistError
-        If a file is missing, truncated or altered, or holds other features; the
-        message names file, record and offset.
+        If a file is missing or cut off, if the features are others, or if an
+        argument is out of its range; the message names file, record and offset.
     """
+    if batch_size < 1 or parallel_reads < 1 or shuffle < 0:
+        raise MnistError(
+            f"batch_size={batch_size}, parallel_reads={parallel_reads}, shuffle={shuffle}: "
+            "use 1 or more, 1 or more, 0 or more"
+        )
     manifest = Manifest.load(Path(folder))
     _check_features(folder, manifest, features, keys)
-    for shard in manifest.shards:
-        _check_shard(Path(folder, shard.name), shard, manifest, check_sums)
+    paths = [str(_check_frames(folder, shard, manifest)) for shard in manifest.shards]
 
-    files = tf.data.Dataset.from_tensor_slices([str(Path(folder, s.name)) for s in manifest.shards])
+    files = tf.data.Dataset.from_tensor_slices(paths)
     if shuffle:
-        files = files.shuffle(len(manifest.shards), seed=seed)
+        files = files.shuffle(len(paths), seed=seed)
     # None, not 1: that would hand each record through an interleave of one file.
     num_parallel_reads = None if parallel_reads == 1 else parallel_reads
     records = tf.data.TFRecordDataset(
@@ -114,7 +122,7 @@ def read(
 
 
 def verify(folder: str | os.PathLike) -> Manifest:
-    """Check every byte of a dataset.
+    """Check every byte of a dataset: sums, and each example against the features.
 
     Parameters
     ----------
@@ -124,16 +132,19 @@ def verify(folder: str | os.PathLike) -> Manifest:
     Returns
     -------
     Manifest
-        What it holds.
+        What it holds, all of it seen.
 
     Raises
     ------
     mnistlib.MnistError
-        As :func:`read`.
+        If a file is missing, or not what the manifest says; the message names
+        file, record and offset.
     """
     manifest = Manifest.load(Path(folder))
     for shard in manifest.shards:
-        _check_shard(Path(folder, shard.name), shard, manifest, check_sum=True)
+        path = _check_frames(folder, shard, manifest)
+        if sha256_of(path) != shard.sha256 or _count_parsed(path, manifest) != shard.num_examples:
+            _explain_damage(path, shard, manifest)
     return manifest
 
 
@@ -155,22 +166,48 @@ def _check_features(
         )
 
 
-def _check_shard(path: Path, shard: Shard, manifest: Manifest, check_sum: bool) -> None:
+def _check_frames(folder: str | os.PathLike, shard: Shard, manifest: Manifest) -> Path:
+    """Return a shard's path, once TensorFlow can read it and not be ended by a length."""
+    path = Path(folder, shard.name)
     if not path.is_file():
         raise MnistError(f"{path}: is missing: copy the whole folder, or write the data anew")
-    altered = path.stat().st_size != shard.num_bytes
-    if check_sum and not altered:
-        altered = pooch.file_hash(path) != shard.sha256
-    if not altered:
-        record = next(read_records(path, manifest.compression))
-        if problem := mismatch(record.data, manifest.features):
-            raise MnistError(f"{path}: record 0, at byte 0: {problem}: write the data anew")
-        return
-    # Which record it is: this raises at the first that is damaged.
-    found = sum(1 for _ in read_records(path, manifest.compression))
+    # A compressed file's lengths can't be had without unpacking it; with those,
+    # TensorFlow makes no room before it has the data.
+    if path.stat().st_size != shard.num_bytes or (
+        not manifest.compression and count_records(path) != shard.num_examples
+    ):
+        _explain_damage(path, shard, manifest)
+    return path
+
+
+def _count_parsed(path: Path, manifest: Manifest) -> int | None:
+    """Count the examples that TensorFlow reads and parses; None if it can't."""
+    records = tf.data.TFRecordDataset(str(path), manifest.compression)
+    num_parsed = 0
+    try:
+        for serialized in records.batch(_parse_size(manifest)):
+            parse_batch(serialized, manifest.features)
+            num_parsed += len(serialized)
+    except PARSE_ERRORS:
+        return None
+    return num_parsed
+
+
+def _explain_damage(path: Path, shard: Shard, manifest: Manifest) -> NoReturn:
+    """Raise the error that says what is wrong with a shard, and with which of its records."""
+    num_records = 0
+    for record in read_records(path, manifest.compression):  # raises at a damaged frame
+        try:
+            parse_batch([record.data], manifest.features)
+        except PARSE_ERRORS as error:
+            raise FileFormatError(
+                f"{path}: record {record.index}, at byte {record.offset}: no example of the "
+                f"features {sorted(manifest.features)} in the manifest: write the data anew"
+            ) from error
+        num_records += 1
     raise ChecksumError(
-        f"{path}: {found} whole records, {shard.num_examples} were written, but not with this "
-        "content: it is another file; write the data anew"
+        f"{path}: {num_records} whole records, {shard.num_examples} were written, but not with "
+        "this content: it is another file; write the data anew"
     )
 
 
@@ -179,4 +216,4 @@ def _parse_size(manifest: Manifest) -> int:
         math.prod(feature.shape) * np.dtype(feature.dtype).itemsize
         for feature in manifest.features.values()
     )
-    return max(1, min(PARSE_EXAMPLES, PARSE_BYTES // max(1, example_bytes)))
+    return max(1, min(PARSE_EXAMPLES, PARSE_BYTES // example_bytes))

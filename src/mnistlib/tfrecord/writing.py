@@ -5,15 +5,15 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
-import pooch
 import tensorflow as tf
 
 from mnistlib.errors import MnistError
-from mnistlib.files import atomic_folder
-from mnistlib.tfrecord.framing import OPENERS
+from mnistlib.files import atomic_folder, sha256_of
+from mnistlib.tfrecord.framing import check_compression
 from mnistlib.tfrecord.manifest import Manifest, Shard
 from mnistlib.tfrecord.schema import Feature, feature_of
 
@@ -30,8 +30,8 @@ def write(
     """Write a dataset into a new folder.
 
     The folder gets its name when all is written. If the writer fails or is
-    killed, there is no such folder; a killed one leaves a hidden folder beside
-    it, which may be deleted.
+    killed, there is no such folder; what a killed one leaves is hidden, and
+    removed later by :func:`mnistlib.files.atomic_folder`.
 
     Parameters
     ----------
@@ -59,30 +59,30 @@ def write(
     Raises
     ------
     mnistlib.MnistError
-        If the folder is there, if there are no examples, or if one of them
-        doesn't fit the features; the message names its place.
+        If the folder is there, before or when all is written; if there are no
+        examples; or if one of them can't be given back exactly as it is: the
+        message names it and the feature.
     """
-    folder = Path(folder)
-    if folder.exists():
-        raise MnistError(f"{folder}: is there already: remove it, or choose another name")
-    if compression not in OPENERS:
-        raise MnistError(f"compression={compression!r}: use '' or 'GZIP'")
+    check_compression(compression)
     if shard_size is not None and shard_size < 1:
         raise MnistError(f"shard_size={shard_size}: a shard holds at least one example")
-    rows = iter(_rows(examples))
-    first = next(rows, None)
-    if first is None:
-        raise MnistError(f"{folder}: there are no examples to write")
-    if features is None:
-        arrays = {name: np.asarray(value) for name, value in first.items()}
-        features = {name: feature_of(array.shape, array.dtype) for name, array in arrays.items()}
-    serialized = _serialize(itertools.chain([first], rows), features)
     with atomic_folder(folder) as scratch:
-        shards = tuple(_write_shards(scratch, serialized, shard_size, compression))
+        rows = iter(_rows(examples))
+        first = next(rows, None)
+        if not first:
+            raise MnistError(f"{folder}: there are no examples to write")
+        if features is None:
+            features = {}
+            for name, value in first.items():
+                with _name_example(0, name):
+                    features[name] = feature_of(value)
+        serialized = _serialize(itertools.chain([first], rows), features)
+        try:
+            shards = tuple(_write_shards(scratch, serialized, shard_size, compression))
+        except tf.errors.OpError as error:
+            raise MnistError(f"{folder}: can't be written: {error.message}") from error
         manifest = Manifest(dict(features), shards, compression, tuple(classes))
         manifest.save(scratch)
-    if Manifest.load(folder) != manifest:
-        raise MnistError(f"{folder}: another process wrote other data there in the meantime")
     return manifest
 
 
@@ -91,7 +91,10 @@ def _rows(
 ) -> Iterable[Mapping[str, object]]:
     if not isinstance(examples, Mapping):
         return examples
-    sizes = {name: len(array) for name, array in examples.items()}
+    try:
+        sizes = {name: len(array) for name, array in examples.items()}
+    except TypeError as error:
+        raise MnistError(f"a mapping of arrays, one of them without a length: {error}") from error
     if len(set(sizes.values())) != 1:
         raise MnistError(f"arrays of different lengths: {sizes}")
     return (dict(zip(examples, row, strict=True)) for row in zip(*examples.values(), strict=True))
@@ -105,13 +108,19 @@ def _serialize(
             raise MnistError(f"example {index} has {sorted(row)}, not {sorted(features)}")
         message = {}
         for name, feature in features.items():
-            try:
+            with _name_example(index, name):
                 message[name] = feature.encode(row[name])
-            except MnistError as error:
-                raise MnistError(f"example {index}: {name!r} is {error}") from error
         example = tf.train.Example(features=tf.train.Features(feature=message))
         # The order of a map's entries is free, but sums should be the same every time.
         yield example.SerializeToString(deterministic=True)
+
+
+@contextmanager
+def _name_example(index: int, name: str) -> Iterator[None]:
+    try:
+        yield
+    except MnistError as error:
+        raise MnistError(f"example {index}: {name!r} is {error}") from error
 
 
 def _write_shards(
@@ -133,4 +142,4 @@ def _write_shards(
     for index, count in enumerate(counts):
         name = f"{index:05}-of-{len(counts):05}{suffix}"
         path = (folder / f"{index}").rename(folder / name)
-        yield Shard(name, count, path.stat().st_size, pooch.file_hash(path))
+        yield Shard(name, count, path.stat().st_size, sha256_of(path))
