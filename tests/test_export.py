@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from contextlib import contextmanager
 
 import keras
 import numpy as np
@@ -11,13 +12,15 @@ import tensorflow as tf
 
 from mnistlib import MnistError
 from mnistlib.export import (
-    DTYPES,
+    INPUTS,
+    OUTPUTS,
+    Answers,
     ExportedClassifier,
-    check_images,
     export_classifier,
     rest_answer,
     rest_request,
 )
+from mnistlib.files import atomic_folder
 from mnistlib.keras_models import mlp
 
 WITHOUT_KERAS = """
@@ -59,6 +62,15 @@ def expected(model, images):
     return exponentials / exponentials.sum(1, keepdims=True)
 
 
+def linear(shape=(28, 28), num_classes=10, weight=None):
+    model = keras.Sequential(
+        [keras.Input(shape), keras.layers.Flatten(), keras.layers.Dense(num_classes)]
+    )
+    if weight is not None:
+        model.layers[-1].kernel.assign(np.full((784, num_classes), weight))
+    return model
+
+
 @pytest.mark.parametrize("dtype", [np.uint8, np.float32])
 def test_both_signatures_answer_as_the_network_does(exported, images, expected, dtype):
     given = images if dtype == np.uint8 else images / np.float32(255)
@@ -68,9 +80,7 @@ def test_both_signatures_answer_as_the_network_does(exported, images, expected, 
 
 
 def test_a_network_without_a_channel_axis_is_exported_too(tmp_path, images):
-    model = keras.Sequential(
-        [keras.Input((28, 28)), keras.layers.Flatten(), keras.layers.Dense(10)]
-    )
+    model = linear()
     exported = ExportedClassifier(export_classifier(model, tmp_path / "1"))
     logits = model(images / np.float32(255)).numpy()
     np.testing.assert_array_equal(exported(images).classes, logits.argmax(1))
@@ -85,21 +95,21 @@ def test_a_process_without_keras_gives_the_same_answers(folder, images, expected
     np.testing.assert_allclose(np.load(path), expected, atol=1e-6)
 
 
-def test_the_signatures_have_names_and_shapes(folder):
-    signatures = tf.saved_model.load(str(folder)).signatures
-    for name, dtype in DTYPES.items():
-        [spec] = signatures[name].structured_input_signature[1].values()
-        assert (spec.name, spec.shape.as_list(), spec.dtype) == ("images", [None, 28, 28], dtype)
-        assert set(signatures[name].structured_outputs) == {"classes", "probabilities"}
-
-
-@pytest.mark.parametrize("name", DTYPES)
-@pytest.mark.parametrize("shape", [(1, 14, 56), (28, 28), (1, 28, 28, 1), ()])
-def test_the_graph_itself_refuses_other_shapes(folder, name, shape):
+@pytest.mark.parametrize(
+    ("name", "images", "message"),
+    [
+        *((name, np.zeros((1, 14, 56)), "Shape of tensor") for name in INPUTS),
+        *((name, np.zeros((28, 28)), "Shape of tensor") for name in INPUTS),
+        ("serving_default", np.full((1, 28, 28), np.nan), "pixels must be from 0 to 1"),
+        ("serving_default", np.full((1, 28, 28), 255.0), "pixels must be from 0 to 1"),
+        ("serving_default", np.full((1, 28, 28), -0.1), "pixels must be from 0 to 1"),
+    ],
+)
+def test_the_graph_itself_refuses_wrong_images(folder, name, images, message):
     """A server calls the graph without our checks; (1, 14, 56) has 784 pixels, too."""
     signature = tf.saved_model.load(str(folder)).signatures[name]
-    with pytest.raises(tf.errors.InvalidArgumentError, match="Shape of tensor"):
-        signature(images=tf.zeros(shape, DTYPES[name]))
+    with pytest.raises(tf.errors.InvalidArgumentError, match=message):
+        signature(images=tf.cast(images, INPUTS[name].dtype))
 
 
 @pytest.mark.parametrize(
@@ -113,12 +123,16 @@ def test_the_graph_itself_refuses_other_shapes(folder, name, shape):
         (np.full((1, 28, 28), 255, np.float32), "from 255 to 255: use 0 to 1"),
         (np.full((1, 28, 28), np.nan, np.float32), "use 0 to 1"),
         ([[1, 2], [3, 4]], "shape"),
+        ([[1, 2], [3]], "different shapes"),
     ],
     ids=str,
 )
-def test_wrong_images_are_refused_with_a_reason(exported, images, message):
+@pytest.mark.parametrize(
+    "ask", [ExportedClassifier.__call__, lambda _, images: rest_request(images)]
+)
+def test_wrong_images_are_refused_with_a_reason(exported, ask, images, message):
     with pytest.raises(MnistError, match=message):
-        exported(images)
+        ask(exported, images)
 
 
 def test_no_images_have_no_answers(exported):
@@ -126,36 +140,75 @@ def test_no_images_have_no_answers(exported):
     assert classes.shape == (0,) and probabilities.shape == (0, 10)
 
 
-def test_an_export_is_never_overwritten(model, folder):
-    with pytest.raises(MnistError, match="next version"):
-        export_classifier(model, folder)
+def test_of_two_exports_to_one_folder_one_succeeds(tmp_path, monkeypatch, images):
+    """The second begins and ends while the first one writes."""
+    second = linear()
+
+    @contextmanager
+    def overtaken(folder):
+        with atomic_folder(folder) as scratch:
+            monkeypatch.undo()
+            export_classifier(second, folder)
+            yield scratch
+
+    monkeypatch.setattr("mnistlib.export.atomic_folder", overtaken)
+    with pytest.raises(MnistError, match="1: another process wrote it in the meantime"):
+        export_classifier(linear(), tmp_path / "1")
+    logits = second(images / np.float32(255)).numpy()
+    answers = ExportedClassifier(tmp_path / "1")(images)
+    np.testing.assert_array_equal(answers.classes, logits.argmax(1))
+    with pytest.raises(MnistError, match="1: is there already"):
+        export_classifier(linear(), tmp_path / "new" / ".." / "1")
+    assert [path.name for path in tmp_path.iterdir()] == ["1"]
 
 
-def test_another_network_is_refused(tmp_path):
-    model = keras.Sequential([keras.Input((784,)), keras.layers.Dense(10)])
-    with pytest.raises(MnistError, match=r"\(784,\)"):
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [
+        (linear((784,)), r"turns \(None, 784\) into"),
+        (linear(num_classes=7), r"into \(None, 7\)"),
+        (keras.Sequential([keras.layers.Dense(10)]), "turns None into None"),
+        (linear(weight=np.nan), "kernel holds NaN or infinity"),
+    ],
+    ids=["input", "output", "not built", "weights"],
+)
+def test_another_network_is_refused(tmp_path, model, message):
+    with pytest.raises(MnistError, match=message):
         export_classifier(model, tmp_path / "1")
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_without_a_model_is_refused(tmp_path):
-    with pytest.raises(MnistError, match=r"no SavedModel here"):
+def test_an_answer_of_nan_is_none(tmp_path, images):
+    """Finite weights can overflow; the server's graph refuses, and so do we."""
+    export_classifier(linear(weight=1e38), tmp_path / "1")
+    signature = tf.saved_model.load(str(tmp_path / "1")).signatures["serving_bytes"]
+    with pytest.raises(tf.errors.InvalidArgumentError, match="answer is NaN"):
+        signature(images=tf.constant(images))
+    with pytest.raises(MnistError, match="answer is NaN"):
+        ExportedClassifier(tmp_path / "1")(images)
+    with pytest.raises(MnistError, match="answer is NaN"):
+        rest_answer(Answers(np.zeros(1, int), np.full((1, 10), np.nan, np.float32)))
+
+
+def test_what_is_no_export_of_ours_is_refused(model, tmp_path):
+    with pytest.raises(MnistError, match="no SavedModel here"):
         ExportedClassifier(tmp_path)
-
-
-def test_a_model_with_other_signatures_is_refused(model, tmp_path):
     model.export(str(tmp_path / "1"), verbose=False)
-    with pytest.raises(MnistError, match="no signature serving_bytes"):
+    with pytest.raises(MnistError, match="no signature serving_default, or one with other"):
+        ExportedClassifier(tmp_path / "1")
+    (tmp_path / "1" / "saved_model.pb").write_bytes(b"\xff\xfe")
+    with pytest.raises(MnistError, match=r"1: can't be loaded: .*export anew"):
         ExportedClassifier(tmp_path / "1")
 
 
 def test_a_request_goes_through_json_to_the_signature_and_back(folder, exported, images):
-    request = json.loads(json.dumps(rest_request(images)))
-    assert request["signature_name"] == "serving_bytes" == check_images(images)
+    request = json.loads(json.dumps(rest_request(list(images))))
+    assert request["signature_name"] == "serving_bytes"
     # What a server does with it.
     signature = tf.saved_model.load(str(folder)).signatures[request["signature_name"]]
     outputs = signature(images=tf.constant(request["instances"], tf.uint8))
-    answer = json.loads(json.dumps(rest_answer(exported(images))))
+    assert outputs.keys() == OUTPUTS.keys()
+    answer = json.loads(json.dumps(rest_answer(exported(list(images)))))
     assert [row["classes"] for row in answer["predictions"]] == outputs["classes"].numpy().tolist()
     np.testing.assert_allclose(
         [row["probabilities"] for row in answer["predictions"]], outputs["probabilities"]

@@ -1,8 +1,8 @@
 """A trained network as a SavedModel: a folder that other programs can run.
 
-It offers two signatures, one for floats and one for bytes. Both check the shape
-of what they are given, and :class:`ExportedClassifier` says what is wrong before
-the graph does.
+It offers two signatures, one for floats and one for bytes. Both check in the graph,
+for every server, what they are given and what they answer;
+:class:`ExportedClassifier` says what is wrong before the graph does.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import tensorflow as tf
+from numpy.typing import ArrayLike
 
 from mnistlib.errors import MnistError
 from mnistlib.files import atomic_folder
@@ -24,6 +25,12 @@ FLOATS = "serving_default"
 BYTES = "serving_bytes"
 DTYPES = {FLOATS: tf.float32, BYTES: tf.uint8}
 IMAGE_SHAPE = (28, 28)
+INPUTS = {name: tf.TensorSpec((None, *IMAGE_SHAPE), DTYPES[name], "images") for name in DTYPES}
+OUTPUTS = {
+    "classes": tf.TensorSpec((None,), tf.int64, "classes"),
+    "probabilities": tf.TensorSpec((None, 10), tf.float32, "probabilities"),
+}
+OVERFLOW = "the network's answer is NaN, not probabilities: train and export it anew"
 
 
 class Answers(NamedTuple):
@@ -63,26 +70,21 @@ def export_classifier(model: keras.Model, folder: str | os.PathLike) -> Path:
     Raises
     ------
     mnistlib.MnistError
-        If the folder exists, or the network doesn't take such images.
+        If the folder is there, before or when all is written; if the network takes
+        or gives other shapes; or if one of its weights is infinite or NaN.
     """
     import keras  # here, so that a process that reads needs none
 
-    folder = Path(folder)
-    if folder.exists():
-        raise MnistError(
-            f"{folder}: exists, and a server may be reading it: export to the next version"
-        )
-    image_shape = tuple(model.input_shape[1:])
-    if image_shape not in (IMAGE_SHAPE, (*IMAGE_SHAPE, 1)):
-        raise MnistError(
-            f"the network takes images of shape {image_shape}: a classifier of digits "
-            "takes (28, 28) or (28, 28, 1)"
-        )
+    image_shape = _check_network(model)
 
     def classify(images: tf.Tensor) -> dict[str, tf.Tensor]:
         # The specification of a signature isn't enforced; this is.
         images = tf.ensure_shape(images, (None, *IMAGE_SHAPE))
+        in_range = tf.reduce_all((images >= 0) & (images <= 1))  # NaN isn't
+        tf.debugging.Assert(in_range, ["pixels must be from 0 to 1"])
         logits = model(tf.reshape(images, (-1, *image_shape)), training=False)
+        logits = tf.ensure_shape(logits, (None, 10))
+        logits = tf.debugging.check_numerics(logits, OVERFLOW)
         return {
             "classes": tf.argmax(logits, axis=1),
             "probabilities": tf.nn.softmax(logits),
@@ -91,14 +93,28 @@ def export_classifier(model: keras.Model, folder: str | os.PathLike) -> Path:
     def classify_bytes(images: tf.Tensor) -> dict[str, tf.Tensor]:
         return classify(tf.cast(images, tf.float32) / 255.0)
 
-    archive = keras.export.ExportArchive()
-    archive.track(model)
-    for name, function in ((FLOATS, classify), (BYTES, classify_bytes)):
-        spec = tf.TensorSpec((None, *IMAGE_SHAPE), DTYPES[name], name="images")
-        archive.add_endpoint(name, function, input_signature=[spec])
     with atomic_folder(folder) as scratch:
+        archive = keras.export.ExportArchive()
+        archive.track(model)
+        for name, function in ((FLOATS, classify), (BYTES, classify_bytes)):
+            archive.add_endpoint(name, function, input_signature=[INPUTS[name]])
         archive.write_out(str(scratch), verbose=False)
-    return folder
+    return Path(folder)
+
+
+def _check_network(model: keras.Model) -> tuple[int, ...]:
+    """Return the shape in which a network takes an image; MnistError if it can't be exported."""
+    # Networks that weren't built from an Input have neither.
+    shapes = getattr(model, "input_shape", None), getattr(model, "output_shape", None)
+    if shapes[0] not in ((None, 28, 28), (None, 28, 28, 1)) or shapes[1] != (None, 10):
+        raise MnistError(
+            f"the network turns {shapes[0]} into {shapes[1]}: a classifier of digits turns "
+            "(None, 28, 28) or (None, 28, 28, 1) into logits (None, 10); None is the batch"
+        )
+    for weight in model.weights:
+        if not np.isfinite(weight.numpy()).all():
+            raise MnistError(f"weight {weight.path} holds NaN or infinity: train the network anew")
+    return shapes[0][1:]
 
 
 class ExportedClassifier:
@@ -120,15 +136,24 @@ class ExportedClassifier:
     def __init__(self, folder: str | os.PathLike) -> None:
         if not tf.saved_model.contains_saved_model(str(folder)):
             raise MnistError(f"{folder}: no SavedModel here: give the folder of saved_model.pb")
-        # The signatures belong to this object and end with it.
-        self._loaded = tf.saved_model.load(str(folder))
-        if missing := DTYPES.keys() - self._loaded.signatures.keys():
-            raise MnistError(
-                f"{folder}: no signature {', '.join(sorted(missing))}: "
-                "write it with mnistlib.export.export_classifier"
-            )
+        # The signatures belong to the loaded object and end with it.
+        try:
+            self._loaded = tf.saved_model.load(str(folder))
+        except Exception as error:  # its class depends on the file that is damaged
+            raise MnistError(f"{folder}: can't be loaded: {error}: export anew") from error
+        for name, spec in INPUTS.items():
+            signature = self._loaded.signatures.get(name)
+            if (
+                signature is None
+                or signature.structured_input_signature[1] != {"images": spec}
+                or signature.structured_outputs != OUTPUTS
+            ):
+                raise MnistError(
+                    f"{folder}: no signature {name}, or one with other names or shapes: "
+                    "write it with mnistlib.export.export_classifier"
+                )
 
-    def __call__(self, images: np.ndarray) -> Answers:
+    def __call__(self, images: ArrayLike) -> Answers:
         """Classify images.
 
         Parameters
@@ -144,38 +169,25 @@ class ExportedClassifier:
         Raises
         ------
         mnistlib.MnistError
-            If shape, type or range are others.
+            If shape, type or range are others, or the network has no finite answer.
         """
-        signature = check_images(images)
-        outputs = self._loaded.signatures[signature](images=tf.constant(images))
-        return Answers(outputs["classes"].numpy(), outputs["probabilities"].numpy())
+        signature, images = _check_images(images)
+        try:
+            outputs = self._loaded.signatures[signature](images=tf.constant(images))
+        except tf.errors.InvalidArgumentError as error:  # the images have been checked
+            raise MnistError(OVERFLOW) from error
+        answers = Answers(outputs["classes"].numpy(), outputs["probabilities"].numpy())
+        _check_finite(answers)
+        return answers
 
 
-def check_images(images: np.ndarray) -> str:
-    """Check images before a signature gets them.
-
-    Parameters
-    ----------
-    images
-        ``(batch, 28, 28)``, uint8, or float32 from 0 to 1.
-
-    Returns
-    -------
-    str
-        The signature for them.
-
-    Raises
-    ------
-    mnistlib.MnistError
-        If shape, type or range are others.
-
-    Examples
-    --------
-    >>> check_images(np.zeros((5, 28, 28), np.uint8))
-    'serving_bytes'
-    """
-    images = np.asarray(images)
-    if images.ndim != 3 or images.shape[1:] != IMAGE_SHAPE:
+def _check_images(images: ArrayLike) -> tuple[str, np.ndarray]:
+    """Return the name of the signature for some images, and them as an array."""
+    try:
+        images = np.asarray(images)
+    except ValueError as error:
+        raise MnistError("images of different shapes: use (batch, 28, 28)") from error
+    if images.shape[1:] != IMAGE_SHAPE:
         raise MnistError(
             f"images have shape {images.shape}: use (batch, 28, 28), "
             "and images[None] for a single one"
@@ -187,11 +199,16 @@ def check_images(images: np.ndarray) -> str:
                     f"float images from {images.min():g} to {images.max():g}: "
                     "use 0 to 1, or the uint8 pixels as they are"
                 )
-            return name
+            return name, images
     raise MnistError(f"images are {images.dtype}: use uint8 from 0 to 255, or float32 from 0 to 1")
 
 
-def rest_request(images: np.ndarray) -> dict[str, object]:
+def _check_finite(answers: Answers) -> None:
+    if not np.isfinite(answers.probabilities).all():
+        raise MnistError(OVERFLOW)
+
+
+def rest_request(images: ArrayLike) -> dict[str, object]:
     """Write the body of a request to TensorFlow Serving, for ``json.dumps``.
 
     Parameters
@@ -207,13 +224,13 @@ def rest_request(images: np.ndarray) -> dict[str, object]:
     Raises
     ------
     mnistlib.MnistError
-        As :func:`check_images`.
+        If shape, type or range are others.
 
     References
     ----------
     https://www.tensorflow.org/tfx/serving/api_rest
     """
-    signature = check_images(images)
+    signature, images = _check_images(images)
     return {"signature_name": signature, "instances": images.tolist()}
 
 
@@ -230,10 +247,16 @@ def rest_answer(answers: Answers) -> dict[str, object]:
     dict
         One object for each image. The server may print fewer digits of a number.
 
+    Raises
+    ------
+    mnistlib.MnistError
+        If a probability is NaN, which JSON hasn't.
+
     References
     ----------
     https://www.tensorflow.org/tfx/serving/api_rest
     """
+    _check_finite(answers)
     return {
         "predictions": [
             {"classes": int(digit), "probabilities": row.tolist()}
