@@ -1,5 +1,7 @@
 """Digits: the environment's, small ones of the tests' own, and a machine that has none."""
 
+import os
+import re
 import resource
 from contextlib import contextmanager
 
@@ -8,6 +10,29 @@ from mirror import QUICK, small_files
 
 from mnistlib.data import load, official, resolve
 from mnistlib.data.offline import cache
+
+# Their modules' tests compute on "the device", whichever and however many there are.
+ON_DEVICES = {"test_jax", "test_keras", "test_programs", "test_tf_softmax"}
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what depends on the digits or on devices, for tools/as_colab.py."""
+    for item in items:
+        if "mnist" in getattr(item, "fixturenames", ()):
+            item.add_marker("digits")
+        if item.path.stem in ON_DEVICES:
+            item.add_marker("devices")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def several_devices():
+    """Let the CPU be as many devices to TensorFlow as XLA_FLAGS lets it be to JAX."""
+    if count := re.search(r"device_count=(\d+)", os.environ.get("XLA_FLAGS", "")):
+        import tensorflow as tf
+
+        [cpu] = tf.config.list_physical_devices("CPU")
+        devices = [tf.config.LogicalDeviceConfiguration()] * int(count[1])
+        tf.config.set_logical_device_configuration(cpu, devices)
 
 
 @pytest.fixture(scope="session")

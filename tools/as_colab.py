@@ -35,7 +35,7 @@ UV = Path(sys.executable).with_name("uv")
 COLAB = ["tensorflow", "tensorflow-datasets", "importlib_resources", "jax", "flax", "optax"]
 COLAB += ["tensorboard", "matplotlib", "pillow", "scipy", "ipykernel", "pip"]
 # What may come along with mnistlib: small, and pure Python.
-COMPANIONS = {"mnist-book", "jaxtyping", "platformdirs", "pooch", "tqdm", "wadler-lindig"}
+COMPANIONS = {"mnist-book", "jaxtyping", "platformdirs", "tqdm", "wadler-lindig"}
 
 # What differs from a run of `make test`, beside the versions.
 DIFFERENCES = {
