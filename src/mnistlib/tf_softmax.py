@@ -21,8 +21,9 @@ class Adam(tf.Module):
     variables
         What to change, in the order in which gradients will come.
     learning_rate
-        Size of the first step, in the unit of the variables. Later ones are
-        smaller where the gradient's sign changes.
+        How far a number moves in a step, nearly, as long as its gradient stays the
+        same, whatever its size. Less far where the gradient's sign changes or where
+        it is no larger than 1e-7; up to 3.2 times as far after many that were zero.
 
     References
     ----------
@@ -49,59 +50,28 @@ class Adam(tf.Module):
         self.step.assign_add(1.0)
         correction = tf.sqrt(1 - 0.999**self.step) / (1 - 0.9**self.step)
         rate = self.learning_rate * correction
-        slots = zip(self.parameters, gradients, self.means, self.mean_squares, strict=True)
-        for target, gradient, mean, square in slots:
+        moments = zip(self.means, self.mean_squares, strict=True)
+        changes = zip(self.parameters, gradients, moments, strict=True)
+        for parameter, gradient, (mean, square) in changes:
             mean.assign_add(0.1 * (gradient - mean))
             square.assign_add(0.001 * (gradient**2 - square))
-            target.assign_sub(rate * mean / (tf.sqrt(square) + 1e-8))
+            parameter.assign_sub(rate * mean / (tf.sqrt(square) + 1e-8))
 
 
-class SoftmaxRegression(tf.Module):
-    """A linear classifier of 784 pixels into ten classes, trained with Adam.
+class Model(tf.Module):
+    """A network that can learn.
 
-    Parameters
-    ----------
-    learning_rate
-        Of :class:`Adam`.
-
-    Attributes
-    ----------
-    weights : tf.Variable
-        float32 ``(10, 784)``, a row for each class; zeros at first.
-    biases : tf.Variable
-        float32 ``(10,)``, zeros at first.
+    A subclass gives logits when it is called, and has an ``optimizer`` such as
+    :class:`Adam`.
     """
 
-    def __init__(self, learning_rate: float) -> None:
-        super().__init__()
-        self.weights = tf.Variable(tf.zeros([10, 784]))
-        self.biases = tf.Variable(tf.zeros([10]))
-        self.optimizer = Adam([self.weights, self.biases], learning_rate)
-
-    def __call__(self, images: tf.Tensor) -> tf.Tensor:
-        """Return the logits.
-
-        Parameters
-        ----------
-        images
-            float32 ``(batch, 784)``.
-
-        Returns
-        -------
-        tf.Tensor
-            float32 ``(batch, 10)``.
-        """
-        return tf.matmul(images, self.weights, transpose_b=True) + self.biases
-
     def loss(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Return the mean cross entropy in nats.
+        """Return the mean cross entropy in nats, of shape ``()``.
 
         Parameters
         ----------
-        images
-            float32 ``(batch, 784)``.
-        labels
-            Integers ``(batch,)``, 0 to 9.
+        images, labels
+            float32 ``(batch, 784)``, and integers ``(batch,)`` from 0 to 9.
         """
         losses = cross_entropy(labels=labels, logits=self(images))
         return tf.reduce_mean(losses)
@@ -116,9 +86,37 @@ class SoftmaxRegression(tf.Module):
         """
         with tf.GradientTape() as tape:
             loss = self.loss(images, labels)
-        gradients = tape.gradient(loss, [self.weights, self.biases])
+        gradients = tape.gradient(loss, self.optimizer.parameters)
         self.optimizer.apply(gradients)
         return loss
+
+
+class SoftmaxRegression(Model):
+    """A linear classifier of 784 pixels into ten classes, trained with Adam.
+
+    Parameters
+    ----------
+    learning_rate
+        Of :class:`Adam`.
+
+    Attributes
+    ----------
+    weights : tf.Variable
+        float32 ``(10, 784)``, a row for each class; zeros at first. The compiled
+        epoch takes twice as long on a CPU where they lie as ``(784, 10)``.
+    biases : tf.Variable
+        float32 ``(10,)``, zeros at first.
+    """
+
+    def __init__(self, learning_rate: float) -> None:
+        super().__init__()
+        self.weights = tf.Variable(tf.zeros([10, 784]))
+        self.biases = tf.Variable(tf.zeros([10]))
+        self.optimizer = Adam([self.weights, self.biases], learning_rate)
+
+    def __call__(self, images: tf.Tensor) -> tf.Tensor:
+        """Return logits, float32 ``(batch, 10)``, of images ``(batch, 784)``."""
+        return tf.matmul(images, self.weights, transpose_b=True) + self.biases
 
 
 def make_batches(
@@ -167,7 +165,7 @@ def shuffle(images: tf.Tensor, labels: tf.Tensor, seed: int) -> tuple[tf.Tensor,
     return tf.gather(images, order), tf.gather(labels, order)
 
 
-def train_epoch(model: tf.Module, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+def train_epoch(model: Model, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Learn from every batch once.
 
     It runs as it is, one operation after the other, or within a ``tf.function``,
@@ -176,8 +174,7 @@ def train_epoch(model: tf.Module, images: tf.Tensor, labels: tf.Tensor) -> tf.Te
     Parameters
     ----------
     model
-        Is changed by its method ``train_step``, which learns from one batch and
-        returns the loss, as :meth:`SoftmaxRegression.train_step` does.
+        A :class:`Model`, which this changes.
     images, labels
         Batches, as :func:`make_batches` gives them.
 
@@ -196,7 +193,7 @@ def train_epoch(model: tf.Module, images: tf.Tensor, labels: tf.Tensor) -> tf.Te
 compiled_epoch = tf.function(train_epoch, jit_compile=True)
 
 
-def accuracy(model: tf.Module, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
+def accuracy(model: Model, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
     """Return the share of the images whose highest logit is the label's.
 
     Parameters

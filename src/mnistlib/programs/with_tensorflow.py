@@ -9,10 +9,10 @@ import tensorflow as tf
 
 from mnistlib.data import Split
 from mnistlib.programs import BATCH_SIZE, LAYER_SIZES, LEARNING_RATE, Classifier, flatten_and_scale
-from mnistlib.tf_softmax import Adam, compiled_epoch, make_batches, shuffle
+from mnistlib.tf_softmax import Adam, Model, compiled_epoch, make_batches, shuffle
 
 
-class Mlp(tf.Module):
+class Mlp(Model):
     """A network with one hidden layer.
 
     Parameters
@@ -42,30 +42,6 @@ class Mlp(tf.Module):
         weights, biases, last_weights, last_biases = self.params
         hidden = tf.nn.relu(images @ weights + biases)
         return hidden @ last_weights + last_biases
-
-    def loss(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Return the mean cross entropy in nats, of shape ``()``.
-
-        Parameters
-        ----------
-        images, labels
-            float32 ``(batch, 784)`` and integers ``(batch,)``.
-        """
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels, self(images))
-        return tf.reduce_mean(losses)
-
-    def train_step(self, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor:
-        """Learn from one batch; return its loss before.
-
-        Parameters
-        ----------
-        images, labels
-            As for :meth:`loss`.
-        """
-        with tf.GradientTape() as tape:
-            loss = self.loss(images, labels)
-        self.optimizer.apply(tape.gradient(loss, self.params))
-        return loss
 
 
 def train(split: Split, seed: int) -> Iterator[Classifier]:
