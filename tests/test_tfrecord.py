@@ -346,7 +346,6 @@ def of_type(dtype):
     ("examples", "options", "message"),
     [
         ({"a": np.zeros(3), "b": np.zeros(2)}, {}, "different lengths: {'a': 3, 'b': 2}"),
-        ({"a": 3}, {}, "without a length"),
         ([], {}, "no examples"),
         ([{}], {}, "no examples"),
         ([{"a": 1}, {"b": 1}], {}, "example 1 has"),

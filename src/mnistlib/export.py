@@ -23,9 +23,11 @@ if TYPE_CHECKING:
 
 FLOATS = "serving_default"
 BYTES = "serving_bytes"
-DTYPES = {FLOATS: tf.float32, BYTES: tf.uint8}
 IMAGE_SHAPE = (28, 28)
-INPUTS = {name: tf.TensorSpec((None, *IMAGE_SHAPE), DTYPES[name], "images") for name in DTYPES}
+INPUTS = {
+    FLOATS: tf.TensorSpec((None, *IMAGE_SHAPE), tf.float32, "images"),
+    BYTES: tf.TensorSpec((None, *IMAGE_SHAPE), tf.uint8, "images"),
+}
 OUTPUTS = {
     "classes": tf.TensorSpec((None,), tf.int64, "classes"),
     "probabilities": tf.TensorSpec((None, 10), tf.float32, "probabilities"),
@@ -192,15 +194,18 @@ def _check_images(images: ArrayLike) -> tuple[str, np.ndarray]:
             f"images have shape {images.shape}: use (batch, 28, 28), "
             "and images[None] for a single one"
         )
-    for name, dtype in DTYPES.items():
-        if images.dtype == dtype.as_numpy_dtype:
-            if name == FLOATS and not (images.min(initial=0) >= 0 and images.max(initial=0) <= 1):
-                raise MnistError(
-                    f"float images from {images.min():g} to {images.max():g}: "
-                    "use 0 to 1, or the uint8 pixels as they are"
-                )
-            return name, images
-    raise MnistError(f"images are {images.dtype}: use uint8 from 0 to 255, or float32 from 0 to 1")
+    if images.dtype == np.uint8:
+        return BYTES, images
+    if images.dtype != np.float32:
+        raise MnistError(
+            f"images are {images.dtype}: use uint8 from 0 to 255, or float32 from 0 to 1"
+        )
+    if not (images.min(initial=0) >= 0 and images.max(initial=0) <= 1):  # NaN isn't, either
+        raise MnistError(
+            f"float images from {images.min():g} to {images.max():g}: "
+            "use 0 to 1, or the uint8 pixels as they are"
+        )
+    return FLOATS, images
 
 
 def _check_finite(answers: Answers) -> None:
@@ -235,7 +240,7 @@ def rest_request(images: ArrayLike) -> dict[str, object]:
 
 
 def rest_answer(answers: Answers) -> dict[str, object]:
-    """Write the answer that TensorFlow Serving gives to such a request.
+    """Write the answer that TensorFlow Serving gives to :func:`rest_request`.
 
     Parameters
     ----------
@@ -251,10 +256,6 @@ def rest_answer(answers: Answers) -> dict[str, object]:
     ------
     mnistlib.MnistError
         If a probability is NaN, which JSON hasn't.
-
-    References
-    ----------
-    https://www.tensorflow.org/tfx/serving/api_rest
     """
     _check_finite(answers)
     return {

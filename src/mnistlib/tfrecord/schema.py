@@ -42,14 +42,13 @@ class Feature:
     encoding: str = "numbers"
 
     def __post_init__(self) -> None:
-        if not isinstance(self.shape, tuple) or not all(
+        is_shape = isinstance(self.shape, tuple) and all(
             isinstance(size, int) and size > 0 for size in self.shape
-        ):
-            raise MnistError(f"no feature of shape {self.shape}: use a tuple of sizes from 1 up")
-        if self.dtype not in DTYPES.get(self.encoding, ()):
+        )
+        if not is_shape or self.dtype not in DTYPES.get(self.encoding, ()):
             raise MnistError(
                 f"no feature of shape {self.shape} and type {self.dtype} as {self.encoding!r}: "
-                f"use one of {', '.join(DTYPES)}, and a type that it can hold"
+                f"use a tuple of sizes, one of {', '.join(DTYPES)}, and a type that it can hold"
             )
 
     @property
@@ -66,12 +65,12 @@ class Feature:
             raise MnistError(f"of shape {array.shape}, where {self.shape} is due")
         array = _convert(array, self.dtype)
         if self.kind == "bytes_list":
-            data = array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()
-            return tf.train.Feature(bytes_list=tf.train.BytesList(value=[data]))
-        if self.kind == "float_list":
-            return tf.train.Feature(float_list=tf.train.FloatList(value=array.ravel().tolist()))
-        integers = array.ravel().astype(np.int64).tolist()  # from bool, too
-        return tf.train.Feature(int64_list=tf.train.Int64List(value=integers))
+            values = [array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()]
+        else:
+            # Not bool, which protobuf takes for no number.
+            dtype = np.float32 if self.kind == "float_list" else np.int64
+            values = array.ravel().astype(dtype).tolist()
+        return tf.train.Feature(**{self.kind: {"value": values}})
 
     def spec(self) -> tf.io.FixedLenFeature:
         """Return what ``tf.io.parse_example`` has to know."""
@@ -128,15 +127,16 @@ def _convert(array: np.ndarray, dtype: str) -> np.ndarray:
     """Change an array's type; MnistError if one of its values would change, too."""
     if array.dtype == dtype:
         return array
-    if array.dtype.kind in "biuf" and not (array.dtype.kind == "f" and "float" not in dtype):
-        with np.errstate(over="ignore"):
+    with np.errstate(over="ignore"):
+        if array.dtype.kind == "f" and dtype.startswith("float"):
             converted = array.astype(dtype)
-        if array.dtype.kind == "f":
-            same = np.array_equal(converted, array, equal_nan=True)
-        else:  # as Python's numbers: NumPy would round an int64 to compare it with a float
-            same = converted.tolist() == array.tolist()
-        if same:
-            return converted
+            if np.array_equal(converted, array, equal_nan=True):
+                return converted
+        elif array.dtype.kind in "biu":
+            converted = array.astype(dtype)
+            # As Python's numbers: NumPy would round an int64 to compare it with a float.
+            if converted.tolist() == array.tolist():
+                return converted
     raise MnistError(
         f"{array.dtype}, and {dtype} can't hold its values exactly: convert it, or use another type"
     )

@@ -91,10 +91,7 @@ def _rows(
 ) -> Iterable[Mapping[str, object]]:
     if not isinstance(examples, Mapping):
         return examples
-    try:
-        sizes = {name: len(array) for name, array in examples.items()}
-    except TypeError as error:
-        raise MnistError(f"a mapping of arrays, one of them without a length: {error}") from error
+    sizes = {name: len(array) for name, array in examples.items()}
     if len(set(sizes.values())) != 1:
         raise MnistError(f"arrays of different lengths: {sizes}")
     return (dict(zip(examples, row, strict=True)) for row in zip(*examples.values(), strict=True))
