@@ -31,7 +31,7 @@ def write(
 
     The folder gets its name when all is written. If the writer fails or is
     killed, there is no such folder; what a killed one leaves is hidden, and
-    removed later by :func:`mnistlib.files.atomic_folder`.
+    removed when something is written beside it a day later.
 
     Parameters
     ----------
