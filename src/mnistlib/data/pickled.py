@@ -9,33 +9,69 @@ a gzipped pickle of three pairs::
 with 50,000, 10,000 and 10,000 images; ``x`` is float32 ``(n, 784)`` and holds
 pixel/256, ``y`` is int64 ``(n,)`` and holds the digits.
 
-Such a file may come from anywhere, and loading a pickle runs what is in it. So
-:func:`read_pickle` doesn't: see :mod:`mnistlib.data.unpickle`.
+Such a file may come from anywhere, and a pickle is a program: loading it runs it.
+So :func:`read_pickle` takes three steps, none of which believes the file:
+
+1. It unpacks no more bytes than a good file has.
+2. It goes through the opcodes without executing one. They must be few and all of
+   ``OPCODES``, none of which takes much more memory than its bytes in the file.
+3. It executes them, but whatever they name is a stand-in, which notes how it is called
+   and does nothing. Arrays are made last, if a good file's calls were noted.
 """
 
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import pickle
+import pickletools
 import struct
 import zlib
-from typing import BinaryIO, NamedTuple
+from dataclasses import dataclass
+from pickle import UnpicklingError
+from typing import NamedTuple
 
 import numpy as np
 
-from mnistlib.data.idx import GZIP_MAGIC, MAX_DEFLATE_RATIO
-from mnistlib.data.mnist import Mnist, Split
-from mnistlib.data.rebuild import Array, Refused
-from mnistlib.data.unpickle import Machine
+from mnistlib.data.idx import GZIP_MAGIC
+from mnistlib.data.mnist import Mnist
 from mnistlib.errors import FileFormatError
 from mnistlib.files import atomic_write
 
 SIZES = (50_000, 10_000, 10_000)
 NUM_PIXELS = 784
-BYTES_FOR_NAMES = 4_096  # beside the values; six arrays take about 300
-# A higher level takes minutes and saves little.
-GZIP_LEVEL = 1
+GZIP_LEVEL = 1  # a higher one takes minutes and saves little
+BYTES_BESIDE = 2**16  # beside the values: opcodes take about 1,000, gzip's blocks 20,000
+MAX_OPCODES = 1_000  # six arrays take about 300
+MAX_TEXT = 255  # characters of a name or a type, digits of a number
+OPCODES = {
+    # Numbers and constants: a few bytes each.
+    *("NONE", "NEWTRUE", "NEWFALSE", "INT", "BININT", "BININT1", "BININT2", "LONG1"),
+    # Bytes, as many as stand in the file; Python 2's are called strings.
+    *("SHORT_BINSTRING", "BINSTRING", "SHORT_BINBYTES", "BINBYTES", "BYTEARRAY8"),
+    # Text. It can take four times its bytes, so it has a limit of its own.
+    *("SHORT_BINUNICODE", "BINUNICODE"),
+    # Tuples of what came before, and a memo of it with 256 places (LONG_BINPUT makes 2**32).
+    *("MARK", "TUPLE", "TUPLE1", "TUPLE2", "TUPLE3", "BINPUT", "BINGET", "MEMOIZE"),
+    # Names, and calls of what stands for them.
+    *("GLOBAL", "STACK_GLOBAL", "REDUCE", "NEWOBJ", "BUILD"),
+    # The program's beginning, its pieces and its end.
+    *("PROTO", "FRAME", "STOP"),
+}
+NAMES = {
+    *("numpy.dtype", "numpy.ndarray"),
+    *("numpy.core.multiarray._reconstruct", "numpy.core.numeric._frombuffer"),
+}
+# An array as NumPy pickled it under Python 2, from here to the values and b"tb" after them.
+ARRAY = (
+    b"cnumpy.core.multiarray\n_reconstruct\n"
+    b"cnumpy\nndarray\nJ\0\0\0\0\x85U\x01b\x87R"  # _reconstruct(ndarray, (0,), "b")
+    b"(J\1\0\0\0(%bt"  # set its state: 1, shape,
+    b"cnumpy\ndtype\nU\x02%bJ\0\0\0\0J\1\0\0\0\x87R"  # dtype("f4", 0, 1), whose state is
+    b"(J\3\0\0\0U\x01<NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffJ\0\0\0\0tb"  # 3, "<", ...
+    b"\x89T%b"  # False (not in Fortran's order), the length of the values
+)
 
 
 class ClassicMnist(NamedTuple):
@@ -56,22 +92,17 @@ class ClassicMnist(NamedTuple):
 def classic(mnist: Mnist) -> ClassicMnist:
     """Bring the digits into the form of ``mnist.pkl.gz``.
 
-    Parameters
-    ----------
-    mnist
-        60,000 + 10,000 digits.
-
-    Returns
-    -------
-    ClassicMnist
-        The last 10,000 training images are the validation set.
+    The last 10,000 of the 60,000 training images become the validation set.
     """
-    train, validation = mnist.split_train(SIZES[1])
-    return ClassicMnist(*map(_classic_split, (train, validation, mnist.test)))
+    pairs = []
+    for images, labels in (*mnist.split_train(SIZES[1]), mnist.test):
+        flat = images.reshape(len(images), NUM_PIXELS)
+        pairs.append((flat / np.float32(256), labels.astype(np.int64)))
+    return ClassicMnist(*pairs)
 
 
 def write_pickle(path: str | os.PathLike, mnist: Mnist) -> None:
-    """Write ``mnist.pkl.gz`` as Python 2 wrote it.
+    """Write ``mnist.pkl.gz``, about 20 MB, as Python 2 wrote it.
 
     The file appears whole or not at all, and the same digits always give the
     same bytes. Python 3's ``pickle.load`` needs ``encoding="latin1"`` for it, as
@@ -80,7 +111,7 @@ def write_pickle(path: str | os.PathLike, mnist: Mnist) -> None:
     Parameters
     ----------
     path
-        The file to write, about 17 MB.
+        The file to write.
     mnist
         60,000 + 10,000 digits, as :func:`mnistlib.data.load` gives them.
 
@@ -94,21 +125,27 @@ def write_pickle(path: str | os.PathLike, mnist: Mnist) -> None:
         gzip.GzipFile("", "wb", GZIP_LEVEL, file, mtime=0) as packed,
     ):
         packed.write(pickle.PROTO + b"\x02")
-        for images, labels in classic(mnist):
-            for array in (images, labels):
-                _write_array(packed, array)
+        for pair in classic(mnist):
+            for array in pair:
+                array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
+                shape = b"".join(pickle.BININT + struct.pack("<i", n) for n in array.shape)
+                dtype = array.dtype.str[1:].encode()
+                packed.write(ARRAY % (shape, dtype, struct.pack("<i", array.nbytes)))
+                packed.write(array.data)
+                packed.write(pickle.TUPLE + pickle.BUILD)
             packed.write(pickle.TUPLE2)
         packed.write(pickle.TUPLE3 + pickle.STOP)
 
 
 def read_pickle(path: str | os.PathLike) -> ClassicMnist:
-    """Read ``mnist.pkl.gz``, whoever wrote it, without running what is in it.
+    """Read ``mnist.pkl.gz`` without running what is in it.
 
     Parameters
     ----------
     path
-        The file, gzipped or not, of any pickle protocol from 0 to 5, written by
-        Python 2 or 3.
+        The file, gzipped or not: the original, what :func:`write_pickle` wrote, or
+        what ``pickle.dump`` makes of the same arrays with protocol 3, 4 or 5. Lower
+        ones are read as Python 2 wrote them, 1 and 2; the others hold bytes as text.
 
     Returns
     -------
@@ -118,100 +155,126 @@ def read_pickle(path: str | os.PathLike) -> ClassicMnist:
     Raises
     ------
     mnistlib.FileFormatError
-        If the file can't be read, is damaged or truncated, holds anything other
-        than arrays of numbers, or isn't in the layout of ``mnist.pkl.gz``. Nothing
-        in it was run, and no more memory was used than a good file takes: 0.5 GB,
-        or 1.8 GB for protocol 0, which writes bytes as text.
+        If the file can't be read, is damaged or holds anything other than these
+        arrays. Nothing in it was run, and no more memory was used than a good file
+        takes, 0.7 GB.
     """
     try:
-        with open(path, "rb") as file:
-            is_gzip = file.read(len(GZIP_MAGIC)) == GZIP_MAGIC
-            file.seek(0)
-            size = os.fstat(file.fileno()).st_size * (MAX_DEFLATE_RATIO if is_gzip else 1)
-            with gzip.GzipFile(fileobj=file) if is_gzip else file as stream:
-                return _read(stream, size)
-    except (Refused, EOFError, ValueError) as error:
-        reason = str(error)
-    except (OSError, zlib.error) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-    raise FileFormatError(f"{path}: not read as mnist.pkl.gz: {reason}")
+        content = _unpack(path, sum(SIZES) * (NUM_PIXELS * 4 + 8) + BYTES_BESIDE)
+        _check_opcodes(content)
+        pickled = _Unpickler(io.BytesIO(content), encoding="latin1").load()
+        del content
+        match pickled:
+            case ((_, _), (_, _), (_, _)):
+                return ClassicMnist(*map(_make_pair, pickled, SIZES))
+        raise UnpicklingError("it doesn't hold three pairs of arrays")
+    except Exception as error:  # a pickle may raise anything, says Python's manual
+        reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
+        raise FileFormatError(f"{path}: not read as mnist.pkl.gz: {reason:.300}") from error
 
 
-def _classic_split(split: Split) -> tuple[np.ndarray, np.ndarray]:
-    flat = split.images.reshape(len(split.images), NUM_PIXELS)
-    return flat / np.float32(256), split.labels.astype(np.int64)
+def _unpack(path: str | os.PathLike, limit: int) -> bytes:
+    if os.path.getsize(path) == 0:  # a pipe's is 0, too: reading it would wait for ever
+        raise UnpicklingError("it is empty")
+    with open(path, "rb") as file:
+        content = file.read(limit + 1)
+    if content.startswith(GZIP_MAGIC):
+        unpacker = zlib.decompressobj(wbits=zlib.MAX_WBITS | 16)
+        content = unpacker.decompress(content, limit + 1)
+        if len(content) <= limit and (unpacker.unused_data or not unpacker.eof):
+            raise UnpicklingError("its gzip stream is truncated, or something follows it")
+    if len(content) > limit:
+        raise UnpicklingError(
+            f"it holds more than the {limit:,} bytes that the arrays take "
+            "(or holds them as text: pickle them with protocol 3, 4 or 5)"
+        )
+    return content
 
 
-def _write_array(file: BinaryIO, array: np.ndarray) -> None:
-    """Write the instructions that NumPy under Python 2 gave for an array."""
-    array = np.ascontiguousarray(array, array.dtype.newbyteorder("<"))
-    no, none = pickle.NEWFALSE, pickle.NONE
-    file.write(
-        _name("numpy.core.multiarray", "_reconstruct")
-        + (_name("numpy", "ndarray") + _integer(0) + pickle.TUPLE1 + _short_string("b"))
-        + (pickle.TUPLE3 + pickle.REDUCE)
-        + (pickle.MARK + _integer(1) + pickle.MARK + b"".join(map(_integer, array.shape)))
-        + pickle.TUPLE
-        + (_name("numpy", "dtype") + _short_string(array.dtype.str[1:]))
-        + (_integer(0) + _integer(1) + pickle.TUPLE3 + pickle.REDUCE)
-        + (pickle.MARK + _integer(3) + _short_string("<") + 3 * none)
-        + (_integer(-1) + _integer(-1) + _integer(0) + pickle.TUPLE + pickle.BUILD)
-        + (no + pickle.BINSTRING + struct.pack("<i", array.nbytes))
-    )
-    file.write(array.data)
-    file.write(pickle.TUPLE + pickle.BUILD)
+class _Outline(io.BytesIO):
+    """A pickle in which zeros stand for what is long, so that looking at it costs little."""
+
+    def read(self, size: int = -1) -> bytes:
+        if size <= MAX_TEXT:
+            return super().read(size)
+        skipped = min(size, len(self.getvalue()) - self.tell())
+        self.seek(skipped, io.SEEK_CUR)
+        return bytes(skipped)
+
+    def readline(self, size: int = -1) -> bytes:
+        return super().readline(MAX_TEXT)
 
 
-def _name(module: str, name: str) -> bytes:
-    return pickle.GLOBAL + f"{module}\n{name}\n".encode()
+def _check_opcodes(content: bytes) -> None:
+    """Refuse a pickle with an opcode that might do harm. None is executed."""
+    outline = _Outline(content)
+    frame_end = 0
+    for count, (opcode, argument, start) in enumerate(pickletools.genops(outline), start=1):
+        end = outline.tell()
+        if opcode.name not in OPCODES:
+            raise UnpicklingError(f"it has the opcode {opcode.name}, which no good one has")
+        if count > MAX_OPCODES:
+            raise UnpicklingError(f"it has more than {MAX_OPCODES:,} opcodes")
+        if opcode.name == "BINUNICODE" and len(argument) > MAX_TEXT:
+            raise UnpicklingError(f"it has a text of {len(argument):,} bytes")
+        # Where frames overlap or cut an opcode, Python's unpickler executes other opcodes
+        # than genops shows: https://github.com/python/cpython/issues/154848.
+        if start < frame_end and (end > frame_end or opcode.name == "FRAME"):
+            raise UnpicklingError("its frames don't hold whole opcodes")
+        if opcode.name == "FRAME":
+            frame_end = end + argument
+    if end < len(content):
+        raise UnpicklingError("it has bytes left over after the pickle")
 
 
-def _short_string(text: str) -> bytes:
-    return pickle.SHORT_BINSTRING + bytes([len(text)]) + text.encode()
+@dataclass
+class _StandIn:
+    """Stands for what a pickle names, and notes how it is called. It does nothing else."""
+
+    name: str
+    arguments: tuple | None = None
+    state: object = None
+
+    def __call__(self, *arguments: object) -> _StandIn:
+        return _StandIn(self.name, arguments)
+
+    def __setstate__(self, state: object) -> None:
+        self.state = state
 
 
-def _integer(number: int) -> bytes:
-    return pickle.BININT + struct.pack("<i", number)
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module: str, name: str) -> object:
+        if (module, name) == (__name__, "ClassicMnist"):
+            return ClassicMnist
+        full_name = f"{module:.99}.{name:.99}"
+        # NumPy 2 moved numpy.core to numpy._core.
+        if full_name.replace("._core.", ".core.") not in NAMES:
+            raise UnpicklingError(f"it asks for {full_name!r}, which no array of numbers needs")
+        return _StandIn(name)
 
 
-def _read(stream: BinaryIO, max_size: int) -> ClassicMnist:
-    room = sum(SIZES) * (NUM_PIXELS * 4 + 8) + BYTES_FOR_NAMES
-    pickled = Machine(stream, min(room, max_size)).run()
-    # Reading to the end makes gzip check its sum.
-    if stream.read(1):
-        raise Refused("it has bytes left over after the pickle")
-    match pickled:
-        case (
-            (Array() as x_train, Array() as y_train),
-            (Array() as x_validation, Array() as y_validation),
-            (Array() as x_test, Array() as y_test),
-        ):
-            del pickled
-        case _:
-            raise Refused("it doesn't hold three pairs of arrays")
-    pairs = [(x_train, y_train), (x_validation, y_validation), (x_test, y_test)]
-    checked = [_checked(*pair, size) for pair, size in zip(pairs, SIZES, strict=True)]
-    return ClassicMnist(*checked)
-
-
-def _checked(x: Array, y: Array, size: int) -> tuple[np.ndarray, np.ndarray]:
-    images = _checked_array(x, (size, NUM_PIXELS), np.dtype(np.float32))
-    labels = _checked_array(y, (size,), np.dtype(np.int64))
+def _make_pair(pair: tuple[object, object], size: int) -> tuple[np.ndarray, np.ndarray]:
+    images = _make_array(pair[0], "f4", (size, NUM_PIXELS))
+    labels = _make_array(pair[1], "i8", (size,))
     # Not (images.min() < 0): that is false for NaN.
     if not (images.min() >= 0 and images.max() <= 1):
-        raise Refused("it has images with values outside of 0 to 1")
+        raise UnpicklingError("it has images with values outside of 0 to 1")
     if not (labels.min() >= 0 and labels.max() <= 9):
-        raise Refused("it has labels outside of 0 to 9")
+        raise UnpicklingError("it has labels outside of 0 to 9")
     return images, labels
 
 
-def _checked_array(array: Array, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-    values = array.values
-    if values is None:
-        raise Refused("it has an array that never gets its values")
-    if (values.shape, values.dtype.newbyteorder("=")) != (shape, dtype):
-        raise Refused(
-            f"it has an array of shape {values.shape} and type {values.dtype} where "
-            f"{shape} and {dtype} belong"
-        )
-    return np.array(values, dtype, order="C")
+def _make_array(noted: object, code: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Make an array, if a stand-in notes that one of this type and shape is to be made."""
+    dtype = _StandIn("dtype", (code, False, True), (3, "<", None, None, None, -1, -1, 0))
+    match noted:
+        case _StandIn("_reconstruct", (_, (0,), _), (1, *described, 0, data)):
+            pass
+        case _StandIn("_frombuffer", (data, its_dtype, its_shape, "C")):
+            described = [its_shape, its_dtype]
+        case _:
+            described = None
+    if described != [shape, dtype]:
+        raise UnpicklingError(f"it has no array of type {code} and shape {shape} where one belongs")
+    values = data.encode("latin1") if isinstance(data, str) else data
+    return np.frombuffer(values, f"<{code}").reshape(shape).astype(code)
