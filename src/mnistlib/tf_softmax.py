@@ -174,7 +174,7 @@ def train_epoch(model: Model, images: tf.Tensor, labels: tf.Tensor) -> tf.Tensor
     Parameters
     ----------
     model
-        A :class:`Model`, which this changes.
+        Learns, as :class:`SoftmaxRegression` does, and is changed.
     images, labels
         Batches, as :func:`make_batches` gives them.
 
