@@ -117,6 +117,7 @@ async def execute(path: Path) -> NotebookNode:
     client = NotebookClient(
         notebook,
         timeout=CELL_TIMEOUT,
+        coalesce_streams=True,
         shutdown_kernel="immediate",
         resources={"metadata": {"path": str(path.parent)}},
     )
@@ -138,38 +139,12 @@ def normalize(notebook: NotebookNode) -> NotebookNode:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
-            cell.outputs = merge_streams(
+            cell.outputs = [
                 output
                 for output in cell.outputs
                 if not (output.output_type == "stream" and output.name == "stderr")
-            )
+            ]
     return notebook
-
-
-def merge_streams(outputs: object) -> list[NotebookNode]:
-    """Join neighbouring pieces of a stream, as a terminal would show them."""
-    merged: list[NotebookNode] = []
-    for output in outputs:
-        previous = merged[-1] if merged else None
-        if output.output_type == "stream" and previous and previous.output_type == "stream":
-            previous.text += output.text
-        else:
-            merged.append(output)
-    for output in merged:
-        if output.output_type == "stream":
-            output.text = as_terminal(output.text)
-    return merged
-
-
-def as_terminal(text: str) -> str:
-    r"""Apply backspaces and carriage returns.
-
-    >>> as_terminal("1/9\b\b\b9/9\rdone\n")
-    'done\n'
-    """
-    while "\b" in text:
-        text = re.sub(r"[^\x08\n]\x08|^\x08+", "", text, flags=re.MULTILINE)
-    return re.sub(r"[^\n]*\r(?!\n)", "", text)
 
 
 def update(path: Path, notebook: NotebookNode) -> bool:
