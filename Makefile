@@ -39,7 +39,7 @@ bench: $(VENV)/.installed-all ## run the sources' ways against ours (ARGS=--quic
 	@$(BIN)/python benchmarks/ledger.py $(ARGS)
 
 offline-quality: $(VENV)/.installed-all ## measure how well the offline digits stand in for MNIST
-	@$(BIN)/python benchmarks/offline_quality.py $(ARGS)
+	@$(BIN)/python benchmarks/offline_quality.py
 
 lab: $(VENV)/.installed-all ## open the chapters in JupyterLab
 	@$(BIN)/jupyter lab notebooks
