@@ -6,10 +6,9 @@ import resource
 from contextlib import contextmanager
 
 import pytest
-from mirror import QUICK, small_files
+from mirror import QUICK, small_files, write
 
-from mnistlib.data import load, official, resolve
-from mnistlib.data.offline import cache
+from mnistlib.data import load, official, offline, resolve
 
 # Their modules' tests compute on "the device", whichever and however many there are.
 ON_DEVICES = {"test_jax", "test_keras", "test_programs", "test_tf_softmax"}
@@ -56,10 +55,17 @@ def no_data_dir(tmp_path, monkeypatch):
     monkeypatch.delenv("MNISTLIB_SOURCE", raising=False)
     monkeypatch.setenv("MNISTLIB_CACHE_DIR", str(tmp_path / "cache"))
     monkeypatch.setattr(official.download_files, "__defaults__", ((), QUICK))
-    monkeypatch.setattr(cache, "TRAIN_COUNTS", (6,) * 10)
-    monkeypatch.setattr(cache, "TEST_COUNTS", (1,) * 10)
+    monkeypatch.setattr(offline, "TRAIN_COUNTS", (6,) * 10)
+    monkeypatch.setattr(offline, "TEST_COUNTS", (1,) * 10)
     resolve._warn.cache_clear()
     return tmp_path / "cache" / "mnist"
+
+
+@pytest.fixture
+def cached(contents, no_data_dir):
+    """The small files in the cache, and no other digits; returns their folder."""
+    write(no_data_dir, contents)
+    return no_data_dir
 
 
 @pytest.fixture

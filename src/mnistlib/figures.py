@@ -38,21 +38,9 @@ PIXEL_RATIO = 2  # twice what a page shows, for sharp screens
 
 
 def subplots(rows: int = 1, columns: int = 1, height: float = 3.0, **options: object):
-    """Make a figure as wide as the page, in the book's style.
+    """Make a figure as wide as the page and ``height`` inches high, in the book's style.
 
-    Parameters
-    ----------
-    rows, columns
-        How many axes.
-    height
-        Of the whole figure, in inches.
-    options
-        For ``matplotlib.pyplot.subplots``.
-
-    Returns
-    -------
-    figure, axes
-        As ``matplotlib.pyplot.subplots`` gives them.
+    All else is as for ``matplotlib.pyplot.subplots``, and so is what it returns.
     """
     mpl.rcParams.update(STYLE)
     return plt.subplots(
@@ -68,9 +56,8 @@ def show(figure: Figure, *, alt: str) -> None:
     figure
         The figure; it is closed.
     alt
-        What the figure shows, for a reader who can't see it: not its title,
-        but what one would learn by looking. It is stored beside the picture,
-        where Jupyter and the book find it.
+        What one would learn by looking, for a reader who can't see it. It is stored
+        beside the picture, where Jupyter and the book find it.
 
     Raises
     ------

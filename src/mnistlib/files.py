@@ -38,15 +38,14 @@ def cache_dir() -> Path:
     mnistlib.MnistError
         If it lies in a home folder, and there is none.
     """
-    folder = os.environ.get("MNISTLIB_CACHE_DIR", "")
-    with suppress(RuntimeError):  # how newer releases of platformdirs say: no home
-        folder = os.path.expanduser(folder or platformdirs.user_cache_dir("mnistlib"))
-    if not folder or folder.startswith("~"):
+    folder = os.environ.get("MNISTLIB_CACHE_DIR")
+    try:
+        return Path(folder or platformdirs.user_cache_dir("mnistlib")).expanduser()
+    except RuntimeError as error:  # pathlib's, or that of newer releases of platformdirs
         raise MnistError(
             f"{folder or 'the cache'}: there is no such home folder: set MNISTLIB_CACHE_DIR to a "
             "folder for the digits that mnistlib downloads and prepares"
-        )
-    return Path(folder)
+        ) from error
 
 
 def open_to_read(path: str | os.PathLike) -> BinaryIO:
@@ -72,12 +71,8 @@ def sha256_of(path: str | os.PathLike) -> str:
 def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
     """Open a temporary file that becomes ``path`` when the block ends well.
 
-    Parameters
-    ----------
-    path
-        The file to write; its folder is made if needed. A file that is there is
-        replaced in one step and keeps its permissions. If the block raises, it stays
-        as it was.
+    The folder is made if needed. A file that is there stays as it was if the block
+    raises; else it is replaced in one step, and its permissions stay.
 
     Raises
     ------
@@ -86,77 +81,59 @@ def atomic_write(path: str | os.PathLike) -> Iterator[BinaryIO]:
         something else than a file has that name.
     """
     path = _absolute(path)
-    with explain(path), temporary_name(path.parent) as temporary:
-        mode = os.stat(path).st_mode if path.exists() else None
-        if mode is not None and not stat.S_ISREG(mode):
+    with temporary_beside(path) as temporary:
+        if path.exists() and not path.is_file():
             raise OSError(errno.EEXIST, "something else than a file has that name")
         with open(temporary, "xb") as file:
-            if mode is not None:
-                os.chmod(temporary, stat.S_IMODE(mode))
+            if path.exists():
+                shutil.copymode(path, temporary)
             yield file
         os.replace(temporary, path)
 
 
 @contextmanager
 def atomic_folder(path: str | os.PathLike) -> Iterator[Path]:
-    """Fill a temporary folder that becomes ``path`` when the block ends well.
-
-    Parameters
-    ----------
-    path
-        The folder to make. If the block raises, nothing is left of it.
+    """Fill a temporary folder that becomes ``path`` when the block ends well, else is removed.
 
     Raises
     ------
     mnistlib.MnistError
-        If something of that name is there when the block begins, or when it ends
-        (another process made it: that stays, and what this one made is dropped); or
-        if it can't be written, for which every ``OSError`` in the block is taken.
+        If something has that name before, or when the block ends: that stays. Or if
+        it can't be written, for which every ``OSError`` in the block is taken.
     """
     path = _absolute(path)
     if os.path.lexists(path):
         raise MnistError(f"{path}: is there already: remove it, or choose another name")
-    with explain(path), temporary_name(path.parent) as scratch:
+    with temporary_beside(path) as scratch:
         scratch.mkdir()
         yield scratch
-        try:
-            if os.path.lexists(path):  # a rename would take the place of an empty folder
-                raise FileExistsError
-            scratch.rename(path)
-        except OSError as error:
-            if not os.path.lexists(path):
-                raise
-            raise MnistError(f"{path}: another process wrote it in the meantime") from error
+        if os.path.lexists(path):  # a rename would take the place of an empty folder
+            raise MnistError(f"{path}: another process wrote it in the meantime")
+        scratch.rename(path)
 
 
 @contextmanager
-def temporary_name(folder: Path) -> Iterator[Path]:
-    """Make ``folder``; give a new name in it, and remove what has that name at the end.
+def temporary_beside(path: Path) -> Iterator[Path]:
+    """Give a new name beside ``path``, whose folder is made, and remove what has it at the end.
 
-    What killed runs left there is removed, too, when nobody wrote to it for a day.
+    What killed runs left there goes, too, when nobody wrote to it for a day. An
+    ``OSError`` becomes an ``MnistError``: ``path`` can't be written.
     """
-    folder.mkdir(parents=True, exist_ok=True)
-    for entry in folder.iterdir():
-        if TEMPORARY.fullmatch(entry.name) and _age(entry) > MAX_AGE:
-            _remove(entry)
-    path = folder / f".mnistlib-{secrets.token_hex(8)}"
+    temporary = path.parent / f".mnistlib-{secrets.token_hex(8)}"
     try:
-        yield path
-    finally:
-        _remove(path)
-
-
-@contextmanager
-def explain(path: Path) -> Iterator[None]:
-    """Turn an ``OSError`` of the block into an ``MnistError``: ``path`` can't be written."""
-    try:
-        yield
+        path.parent.mkdir(parents=True, exist_ok=True)
+        for entry in path.parent.iterdir():
+            if TEMPORARY.fullmatch(entry.name) and _age(entry) > MAX_AGE:
+                _remove(entry)
+        yield temporary
     except OSError as error:
         hint = ""
         with suppress(MnistError):
             if Path(os.path.realpath(path)).is_relative_to(os.path.realpath(cache_dir())):
                 hint = ". It is in the cache: set MNISTLIB_CACHE_DIR to move that elsewhere"
         raise MnistError(f"{path}: can't be written: {error}{hint}") from error
+    finally:
+        _remove(temporary)
 
 
 def _absolute(path: str | os.PathLike) -> Path:

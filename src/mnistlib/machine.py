@@ -27,32 +27,25 @@ def current_device(framework: str) -> str:
     str
         The first GPU's name, or ``"CPU with N cores"`` if it uses none.
     """
-    cpu = f"CPU with {os.cpu_count()} cores"
     if framework == "tensorflow":
         import tensorflow as tf
 
-        gpus = tf.config.list_physical_devices("GPU")
-        details = tf.config.experimental.get_device_details(gpus[0]) if gpus else {}
-        return details.get("device_name", "GPU") if gpus else cpu
+        if gpus := tf.config.list_physical_devices("GPU"):
+            details = tf.config.experimental.get_device_details(gpus[0])
+            return details.get("device_name", "GPU")
     if framework == "jax":
         import jax
 
-        return cpu if jax.default_backend() == "cpu" else jax.devices()[0].device_kind
-    return cpu
+        if jax.default_backend() != "cpu":
+            return jax.devices()[0].device_kind
+    return f"CPU with {os.cpu_count()} cores"
 
 
 def current_versions(framework: str) -> dict[str, str]:
-    """Return the versions of Python and of a framework's packages.
+    """Return the versions of Python and of a framework's packages, by their names.
 
-    Parameters
-    ----------
-    framework
-        A key of ``FRAMEWORKS``.
-
-    Returns
-    -------
-    dict of str to str
-        ``{"python": "3.11.7", "numpy": "2.4.6", ...}``
+    >>> sorted(current_versions("numpy"))
+    ['numpy', 'python']
     """
     modules = [importlib.import_module(name) for name in FRAMEWORKS[framework]]
     return {

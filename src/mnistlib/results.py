@@ -38,10 +38,8 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> In
 
     Parameters
     ----------
-    successes
-        How many went well, say images that were classified correctly.
-    trials
-        How many were tried.
+    successes, trials
+        How many went well, say images that were classified correctly, of how many.
     confidence
         How often such an interval holds the true proportion, from 0 to 1.
 
@@ -100,10 +98,9 @@ class Result:
         The settings that the value depends on.
     framework : str
         What computed it, a key of ``FRAMEWORKS``.
-    device : str
-        What it ran on; filled in.
-    versions : dict
-        Versions of Python and of the framework's packages; filled in.
+    device, versions : str, dict
+        What it ran on, and with which versions of Python and of the framework's
+        packages; filled in.
     """
 
     chapter: str
@@ -126,8 +123,7 @@ class Result:
             object.__setattr__(self, "device", current_device(self.framework))
             object.__setattr__(self, "versions", current_versions(self.framework))
 
-    def rows(self) -> dict[str, str]:
-        """Return the table for the reader: names and texts, in order."""
+    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
         rows = {
             "Trained": self.label,
             "Settings": ", ".join(f"{name} {value}" for name, value in self.parameters.items()),
@@ -137,16 +133,14 @@ class Result:
             rows["The source printed"] = f"{self.source_value:.4f}"
         versions = ", ".join(f"{name} {version}" for name, version in self.versions.items())
         rows["Run on"] = f"{self.dataset}, {self.device}, {self.seconds:.1f} s, {versions}"
-        return {name: text for name, text in rows.items() if text}
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, object]:
-        rows = "".join(
+        rows = {name: text for name, text in rows.items() if text}
+        table = "".join(
             f'<tr><th scope="row">{html.escape(name)}</th><td>{html.escape(text)}</td></tr>'
-            for name, text in self.rows().items()
+            for name, text in rows.items()
         )
         return {
-            "text/plain": "\n".join(f"{name}: {text}" for name, text in self.rows().items()),
-            "text/html": f'<table class="result">{rows}</table>',
+            "text/plain": "\n".join(f"{name}: {text}" for name, text in rows.items()),
+            "text/html": f'<table class="result">{table}</table>',
             MIME_TYPE: asdict(self),
         }
 

@@ -11,19 +11,7 @@ from mnistlib.errors import DownloadError, MnistError
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run ``python -m mnistlib.data``.
-
-    Parameters
-    ----------
-    arguments
-        The command line, without the program's name.
-
-    Returns
-    -------
-    int
-        The exit status: 0 if ``load()`` needs no network, 1 if it does or if it
-        would fail.
-    """
+    """Run the command; return 0 if ``load()`` needs no network, 1 if it does or would fail."""
     parser = argparse.ArgumentParser(prog="python -m mnistlib.data", description=__doc__)
     parser.add_argument("--download", action="store_true", help="get MNIST if it is missing")
     options = parser.parse_args(arguments)

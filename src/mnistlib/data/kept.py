@@ -7,22 +7,17 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from mnistlib.files import atomic_write, explain, open_to_read, sha256_of, temporary_name
+from mnistlib.files import atomic_write, open_to_read, sha256_of, temporary_beside
 
 SUMS = "sha256.json"  # of every file, by name; written last
 
 
 def make_once(folder: Path, make: Callable[[Path], None]) -> None:
-    """Make the files of a folder, unless they are there and as they were made.
+    """Let ``make`` fill a folder, unless its files are there and as they were made.
 
-    Parameters
-    ----------
-    folder
-        Where the files belong.
-    make
-        Writes them into the folder that it is given, and the same ones each time:
-        several processes may do this at once, and one may mend what others read, so
-        each file gets its name when it is complete, and the sums come last.
+    It writes them into the folder that it is given, and the same ones each time:
+    several processes may do this at once, and one may mend what others read, so each
+    file gets its name when it is complete, and the sums come last.
 
     Raises
     ------
@@ -31,7 +26,7 @@ def make_once(folder: Path, make: Callable[[Path], None]) -> None:
     """
     if is_intact(folder):
         return
-    with explain(folder), temporary_name(folder.parent) as scratch:
+    with temporary_beside(folder) as scratch:
         scratch.mkdir()
         make(scratch)
         paths = [path for path in sorted(scratch.rglob("*")) if path.is_file()]

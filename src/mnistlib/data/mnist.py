@@ -43,10 +43,8 @@ class Mnist:
 
     Attributes
     ----------
-    train : Split
-        60,000 images and labels.
-    test : Split
-        10,000 images and labels.
+    train, test : Split
+        60,000 and 10,000 images and labels.
     source : Source
         What these digits are and where they come from.
 
@@ -68,15 +66,12 @@ class Mnist:
     def split_train(self, num_validation: int = 5_000) -> tuple[Split, Split]:
         """Split the 60,000 into a training and a validation set.
 
-        The last images become the validation set, so the split is the same
-        every time: ``split_train(5_000)`` gives 55,000 + 5,000, and
-        ``split_train(10_000)`` the classic 50,000 + 10,000 of papers and of
-        ``mnist.pkl.gz``.
+        With 10,000 it is the classic split of papers and of ``mnist.pkl.gz``.
 
         Parameters
         ----------
         num_validation
-            How many images to set aside.
+            How many images to set aside: the last ones, so it is the same every time.
 
         Returns
         -------
@@ -117,12 +112,10 @@ def _problem(images: np.ndarray, labels: np.ndarray) -> str:
 def load(*, download: bool = True) -> Mnist:
     """Load both splits of MNIST, or of the offline digits where it can't be had.
 
-    Where they come from is described in :mod:`mnistlib.data.resolve`.
-
     Parameters
     ----------
     download
-        Whether to download the files when they are not on this machine.
+        As for :func:`mnistlib.data.resolve.locate`, which says where they come from.
 
     Returns
     -------
@@ -143,20 +136,18 @@ def load(*, download: bool = True) -> Mnist:
     >>> len(train.labels), len(validation.labels)
     (50000, 10000)
     """
-    located = locate(download=download)
-    arrays = {key: read_idx(path) for key, path in located.paths.items()}
-    return Mnist(
-        train=Split(arrays["train_images"], arrays["train_labels"]),
-        test=Split(arrays["test_images"], arrays["test_labels"]),
-        source=Source(located.name, located.origin),
+    name, origin, paths = locate(download=download)
+    train, test = (
+        Split(read_idx(paths[f"{split}_images"]), read_idx(paths[f"{split}_labels"]))
+        for split in ("train", "test")
     )
+    return Mnist(train, test, Source(name, origin))
 
 
 def load_data() -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:
     """Load MNIST as ``keras.datasets.mnist.load_data`` does.
 
-    Keras downloads an archive of its own, which only its own host has. This
-    gives the same arrays in the same shape from the verified official files.
+    Keras downloads an archive that only its own host has; this gives the same arrays.
 
     Returns
     -------

@@ -100,10 +100,10 @@ def find_files(folder: Path) -> dict[str, Path]:
         os.listdir(folder)
     except OSError as error:
         raise MnistError(f"{folder}: can't be read: {error.strerror}. {HOW_TO_GET_THEM}") from error
-    paths = {key: _find(folder, file) for key, file in OFFICIAL_FILES.items()}
-    for key, path in paths.items():
-        if path is None:
-            file = OFFICIAL_FILES[key]
+    paths = {}
+    for key, file in OFFICIAL_FILES.items():
+        paths[key] = _find(folder, file)
+        if paths[key] is None:
             raise MnistError(
                 f"{folder}: {file.name} and {file.unpacked_name} are missing. {HOW_TO_GET_THEM}"
             )
@@ -136,16 +136,15 @@ def download_files(
 ) -> list[str]:
     """Download the official files that a folder lacks, verified, each whole or not at all.
 
-    A mirror that fails, or is slower than ``MIN_RATE``, is left for the next one,
-    which is asked only for what is still missing. Several processes may do this at
-    once: each writes a temporary file of its own and renames it.
+    Several processes may do this at once.
 
     Parameters
     ----------
     folder
         Where the files go; made if needed.
     mirrors
-        Base addresses, tried in order.
+        Base addresses. One that fails, or is slower than ``MIN_RATE``, is left for the
+        next, which is asked only for what is still missing.
     timeout
         Seconds to wait for a connection, and for each next piece of a file.
 
@@ -169,21 +168,20 @@ def download_files(
         except MnistError as error:
             missing.append(file)
             failures.append(f"- {error}")
-    if not missing:
-        return []
     for mirror in mirrors:
         try:
             while missing:
                 with atomic_write(folder / missing[0].name) as target:
                     target.write(_fetch(mirror + missing[0].name, missing[0], timeout))
                 missing.pop(0)
-                used = [*used, mirror] if mirror not in used else used
-            return used
+                if mirror not in used:
+                    used.append(mirror)
         except DownloadError as error:
             failures.append(f"- {mirror}{missing[0].name}: {error}")
-    raise DownloadError(
-        "MNIST could not be downloaded:\n" + "\n".join(failures) + "\n" + HOW_TO_GET_THEM
-    )
+    if missing:
+        lines = ["MNIST could not be downloaded:", *failures, HOW_TO_GET_THEM]
+        raise DownloadError("\n".join(lines))
+    return used
 
 
 def _fetch(url: str, file: OfficialFile, timeout: tuple[float, float]) -> bytes:

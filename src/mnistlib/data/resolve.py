@@ -27,7 +27,6 @@ from mnistlib.errors import DownloadError, MnistError
 from mnistlib.files import cache_dir
 
 MNIST = "MNIST"
-OFFLINE_DIGITS = "offline digits"
 
 _failures: dict[Path, str] = {}  # of downloads in this process, by the folder they were for
 
@@ -42,8 +41,8 @@ class Located(NamedTuple):
     origin : str
         Where they come from.
     paths : dict
-        A file for each of ``train_images``, ``train_labels``, ``test_images``
-        and ``test_labels``.
+        A file for each key of ``OFFICIAL_FILES``: ``train_images``, ``train_labels``,
+        ``test_images`` and ``test_labels``.
     """
 
     name: str
@@ -72,8 +71,8 @@ def locate(*, download: bool = True) -> Located:
     ------
     mnistlib.MnistError
         If ``MNISTLIB_DATA_DIR`` is set and a file there is missing or wrong, if
-        ``MNISTLIB_SOURCE`` is wrong, if it forbids the offline digits and nothing
-        else is to be had, or if the cache can't be written.
+        ``MNISTLIB_SOURCE`` is wrong or forbids the only digits to be had, or if the
+        cache can't be written.
     """
     source = wanted_source()
     if source != "offline":
@@ -83,7 +82,7 @@ def locate(*, download: bool = True) -> Located:
             if source == "mnist":
                 raise
             _warn(str(error))
-    return Located(OFFLINE_DIGITS, "mnistlib's own drawing", find_or_draw())
+    return Located("offline digits", "mnistlib's own drawing", find_or_draw())
 
 
 def wanted_source() -> str:
@@ -102,11 +101,9 @@ def locate_mnist(*, download: bool) -> Located:
     mnistlib.DownloadError
         If it isn't on this machine, and can't or may not be downloaded.
     mnistlib.MnistError
-        If ``MNISTLIB_DATA_DIR`` is set and a file there is missing or wrong, or if
-        the cache can't be written.
+        As :func:`locate`.
     """
-    data_dir = os.environ.get("MNISTLIB_DATA_DIR")
-    if data_dir:
+    if data_dir := os.environ.get("MNISTLIB_DATA_DIR"):
         paths = official.find_files(Path(os.path.expanduser(data_dir)))
         return Located(MNIST, f"{data_dir} (MNISTLIB_DATA_DIR)", paths)
     folder = cache_dir() / "mnist"

@@ -35,8 +35,7 @@ def prepare_tfds() -> PreparedDataset:
 
     MNIST becomes TensorFlow Datasets' own ``mnist``; the offline digits become
     ``offline_digits``, with the same features and splits. The first call takes
-    some seconds and writes 22 MB to the cache; later ones find it there, and prepare
-    it anew if a file isn't as it was written. Several processes may call it at once.
+    some seconds and writes 22 MB to the cache. Several processes may call it at once.
 
     Returns
     -------
@@ -85,12 +84,9 @@ def _builder_cls(name: str, version: str, paths: dict[str, Path]) -> type:
             info = super()._info()
             if self.name == "mnist":
                 return info
-            return tfds.core.DatasetInfo(
-                builder=self,
-                description="Digits drawn by code, in MNIST's form. They are not MNIST.",
-                features=info.features,
-                supervised_keys=info.supervised_keys,
-            )
+            description = "Digits drawn by code, in MNIST's form. They are not MNIST."
+            form = {"features": info.features, "supervised_keys": info.supervised_keys}
+            return tfds.core.DatasetInfo(builder=self, description=description, **form)
 
         def _split_generators(self, _: object) -> dict[str, Iterator]:
             return {split: self._generate_examples(split) for split in ("train", "test")}

@@ -279,32 +279,26 @@ def _compile(weight: float, path: str) -> Skeleton:
 def _sample(
     control: np.ndarray, runs: list[tuple[list[int], bool]]
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Spread the samples evenly over the curves through the control points."""
-    lengths = [np.linalg.norm(np.diff(control[run], axis=0), axis=1) for run, _ in runs]
-    share = np.append(0, np.cumsum(np.concatenate(lengths))) / np.sum(np.concatenate(lengths))
+    """Spread the samples evenly over the Catmull-Rom curves through the control points."""
+    lengths = np.concatenate(
+        [np.linalg.norm(np.diff(control[run], axis=0), axis=1) for run, _ in runs]
+    )
+    share = np.append(0, np.cumsum(lengths)) / np.sum(lengths)
     num_lifts = sum(ends for _, ends in runs) - 1
     counts = iter(np.diff(np.round(share * (NUM_SAMPLES - num_lifts))).astype(int))
     rows, pen_down = [], []
     for run, ends_stroke in runs:
+        points = np.eye(len(control))[run]  # the weights of all control points in each
+        tangents = np.gradient(points, axis=0)
         for i in range(len(run) - 1):
             count = next(counts)
             is_last = ends_stroke and i == len(run) - 2
             for t in np.arange(count + is_last) / max(count, 1):
-                rows.append(_catmull_rom(run, i, t, len(control)))
+                here = (2 * t**3 - 3 * t**2 + 1) * points[i]
+                there = (-2 * t**3 + 3 * t**2) * points[i + 1]
+                leaving = (t**3 - 2 * t**2 + t) * tangents[i]
+                rows.append(here + there + leaving + (t**3 - t**2) * tangents[i + 1])
                 pen_down.append(1.0)
         if ends_stroke:
             pen_down[-1] = 0.0  # from here the pen goes to the next stroke's start
     return np.array(rows), np.array(pen_down[:-1])
-
-
-def _catmull_rom(run: list[int], i: int, t: float, num_points: int) -> np.ndarray:
-    """Weights of all control points at ``t`` between a run's points i and i + 1."""
-    row = np.zeros(num_points)
-    row[run[i]] += 2 * t**3 - 3 * t**2 + 1
-    row[run[i + 1]] += -2 * t**3 + 3 * t**2
-    for weight, j in ((t**3 - 2 * t**2 + t, i), (t**3 - t**2, i + 1)):
-        before, after = run[max(j - 1, 0)], run[min(j + 1, len(run) - 1)]
-        inside = 0 < j < len(run) - 1  # at the ends the tangent is one-sided
-        row[after] += weight * (0.5 if inside else 1)
-        row[before] -= weight * (0.5 if inside else 1)
-    return row
