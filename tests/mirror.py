@@ -1,7 +1,5 @@
 """A mirror on this machine that misbehaves as told, with small files of its own."""
 
-from __future__ import annotations
-
 import gzip
 import hashlib
 import threading
@@ -34,97 +32,61 @@ def small_files(folder):
         write_idx(folder / official.name, rng.integers(0, 10, shape).astype(np.uint8))
         content = (folder / official.name).read_bytes()
         contents[official.name] = content
-        files[key] = OfficialFile(
-            official.name,
-            len(content),
-            hashlib.sha256(content).hexdigest(),
-            hashlib.sha256(gzip.decompress(content)).hexdigest(),
-        )
+        sums = (hashlib.sha256(each).hexdigest() for each in (content, gzip.decompress(content)))
+        files[key] = OfficialFile(official.name, len(content), *sums)
     return contents, files
 
 
-def whole(content):
-    yield content
-
-
-def wrong(content):
-    yield bytes(len(content))
-
-
-def half(content):
-    yield content[: len(content) // 2]
-
-
-def stop(content):
-    yield content[: len(content) * 3 // 4]
-    time.sleep(30)
-
-
-def drip(content):
-    for byte in content[:100]:
-        yield bytes([byte])
-        time.sleep(0.1)
-
-
-def endless(content):
-    while True:
-        yield content
-
-
-PIECES = {each.__name__: each for each in (wrong, half, stop, drip, endless)}
-
-
-class Mirror(ThreadingHTTPServer):
-    """Serves ``contents``, in the way that ``behaviour`` names."""
-
-    daemon_threads = True
-    block_on_close = False
-
-    def __init__(self, contents, behaviour):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.contents, self.behaviour = contents, behaviour
-        self.requests, self.num_bytes = Counter(), 0
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}/"
-
-    def handle_error(self, *_):
-        """Let a client hang up."""
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self):
-        name = self.path.lstrip("/")
-        content = self.server.contents[name]
-        behaviour = self.server.behaviour
-        self.server.requests[name] += 1
-        if behaviour == "hang":
-            time.sleep(30)
-        elif behaviour == "garbage":
-            self.wfile.write(b"what?\r\n\r\n")
-        elif behaviour.isdigit():  # a redirect goes nowhere
-            self.send_response(int(behaviour))
-            self.end_headers()
-        else:
-            self.send_response(200)
-            if behaviour != "endless":
-                self.send_header("Content-Length", str(len(content)))
-            if behaviour == "labelled":
-                self.send_header("Content-Encoding", "gzip")
-            self.end_headers()
-            for piece in PIECES.get(behaviour, whole)(content):
-                self.wfile.write(piece)
-                self.wfile.flush()
-                self.server.num_bytes += len(piece)
-
-    def log_message(self, *_):
-        pass
+def answer(behaviour, content):
+    """Yield the pieces of an answer; in HTTP/1.0, it ends with the connection."""
+    start = b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n" % len(content)
+    if behaviour == "good":
+        yield start + b"\r\n" + content
+    elif behaviour == "labelled":
+        yield start + b"Content-Encoding: gzip\r\n\r\n" + content
+    elif behaviour == "wrong":
+        yield start + b"\r\n" + bytes(len(content))
+    elif behaviour == "half":
+        yield start + b"\r\n" + content[: len(content) // 2]
+    elif behaviour == "stop":
+        yield start + b"\r\n" + content[: len(content) * 3 // 4]
+        time.sleep(30)
+    elif behaviour == "drip":
+        yield start + b"\r\n"
+        for byte in content[:100]:
+            yield bytes([byte])
+            time.sleep(0.1)
+    elif behaviour == "endless":
+        yield b"HTTP/1.0 200 OK\r\n\r\n"
+        while True:
+            yield content
+    elif behaviour == "hang":
+        time.sleep(30)
+    elif behaviour == "garbage":
+        yield b"what?\r\n\r\n"
+    else:  # a status; a redirect goes nowhere
+        yield b"HTTP/1.0 %b Status\r\n\r\n" % behaviour.encode()
 
 
 @contextmanager
 def mirror(contents, behaviour="good"):
-    server = Mirror(contents, behaviour)
+    """Serve ``contents``; the server counts the requests, by name, and the bytes it sent."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self):
+            name = self.path.lstrip("/")
+            server.requests[name] += 1
+            for piece in answer(behaviour, contents[name]):
+                self.wfile.write(piece)
+                server.num_bytes += len(piece)
+
+        def log_message(self, *_):
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    server.handle_error = lambda *_: None  # a client may hang up
+    server.url = f"http://127.0.0.1:{server.server_port}/"
+    server.requests, server.num_bytes = Counter(), 0
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
     try:
         yield server

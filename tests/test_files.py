@@ -24,10 +24,21 @@ def test_a_file_appears_when_it_is_complete_and_one_that_fails_leaves_it(tmp_pat
         file.write(b"half")
         assert not path.exists()
         file.write(b" and half")
-    with pytest.raises(TypeError), atomic_write(path) as file:
-        file.write("not bytes")
+    with pytest.raises(TypeError):
+        fill(path, "not bytes")
     assert path.read_bytes() == b"half and half"
     assert names(path.parent) == ["file"]
+
+
+def test_a_folder_appears_when_it_is_complete_and_one_that_fails_leaves_nothing(tmp_path):
+    with pytest.raises(TypeError), atomic_folder(tmp_path / "folder") as scratch:
+        fill(scratch / "file", "not bytes")
+    assert not names(tmp_path)
+    with atomic_folder(tmp_path / "folder") as scratch:
+        fill(scratch / "file")
+        assert not (tmp_path / "folder").exists()
+    assert names(tmp_path) == ["folder"]
+    assert names(tmp_path / "folder") == ["file"]
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])
@@ -43,17 +54,6 @@ def test_permissions_are_what_the_umask_leaves_and_then_stay(tmp_path, umask):
     assert stat.S_IMODE((tmp_path / "file").stat().st_mode) == 0o600
 
 
-def test_a_folder_appears_when_it_is_complete_and_one_that_fails_leaves_nothing(tmp_path):
-    with pytest.raises(TypeError), atomic_folder(tmp_path / "folder") as scratch:
-        (scratch / "file").write_bytes("not bytes")
-    assert not names(tmp_path)
-    with atomic_folder(tmp_path / "folder") as scratch:
-        fill(scratch / "file")
-        assert not (tmp_path / "folder").exists()
-    assert names(tmp_path) == ["folder"]
-    assert (tmp_path / "folder" / "file").read_bytes() == b"whole"
-
-
 IN_THE_WAY = {
     "a folder": lambda path: (path.mkdir(), fill(path / "theirs")),
     "an empty folder": lambda path: path.mkdir(),
@@ -63,25 +63,18 @@ IN_THE_WAY = {
 
 
 @pytest.mark.parametrize("make", IN_THE_WAY.values(), ids=IN_THE_WAY)
-def test_a_folder_takes_nobodys_place(tmp_path, make):
+def test_a_folder_takes_nobodys_place_however_its_path_is_written(tmp_path, make):
     path = tmp_path / "folder"
     with (
         pytest.raises(MnistError, match="folder: another process wrote it"),
         atomic_folder(path) as scratch,
     ):
         _ = fill(scratch / "ours"), make(path)
-    with pytest.raises(MnistError, match="folder: is there already"):
-        atomic_folder(path).__enter__()
+    for same in (path, tmp_path / "new" / ".." / "folder"):
+        with pytest.raises(MnistError, match="folder: is there already"):
+            atomic_folder(same).__enter__()
     assert names(tmp_path) == ["folder"]
     assert not (path / "ours").exists()
-
-
-def test_a_path_means_one_folder_however_it_is_written(tmp_path):
-    with atomic_folder(tmp_path / "old" / "1") as scratch:
-        fill(scratch / "file")
-    with pytest.raises(MnistError, match="old/1: is there already"):
-        atomic_folder(tmp_path / "new" / ".." / "old" / "1").__enter__()
-    assert names(tmp_path) == ["old"]
 
 
 def test_what_killed_runs_left_is_removed_when_it_is_old_and_nothing_else(tmp_path):
@@ -90,20 +83,19 @@ def test_what_killed_runs_left_is_removed_when_it_is_old_and_nothing_else(tmp_pa
     for name in (old, living, *others):
         (tmp_path / name / "inside").mkdir(parents=True)
         (tmp_path / name / "inside" / "file").touch()
-        for path in (tmp_path / name / "inside" / "file", tmp_path / name / "inside"):
-            os.utime(path, (0, 0))
-        os.utime(tmp_path / name, (0, 0))
+        for path in ("inside/file", "inside", "."):
+            os.utime(tmp_path / name / path, (0, 0))
     os.utime(tmp_path / living / "inside" / "file")
     (tmp_path / new).touch()
     fill(tmp_path / "file")
     assert set(names(tmp_path)) == {"file", living, new, *others}
 
 
-@pytest.mark.parametrize("make", [atomic_write, atomic_folder])
-def test_what_cannot_be_written_is_named(tmp_path, make):
+@pytest.mark.parametrize("write", [atomic_write, atomic_folder])
+def test_what_cannot_be_written_is_named(tmp_path, write):
     fill(tmp_path / "file")
     with pytest.raises(MnistError, match="file/below: can't be written"):
-        make(tmp_path / "file" / "below").__enter__()
+        write(tmp_path / "file" / "below").__enter__()
 
 
 @pytest.mark.parametrize("make", [os.mkdir, os.mkfifo])
@@ -114,20 +106,18 @@ def test_a_file_takes_the_place_of_files_alone(tmp_path, make):
     assert names(tmp_path) == ["other"]
 
 
+@pytest.mark.parametrize("folder", ["cache", "other"])
 def test_a_full_disk_leaves_the_old_file_and_names_the_cache_where_it_is_there(
-    tmp_path, monkeypatch, full_disk
+    tmp_path, monkeypatch, full_disk, folder
 ):
     monkeypatch.setenv("MNISTLIB_CACHE_DIR", str(tmp_path / "cache"))
-    for folder in (tmp_path / "cache", tmp_path / "other"):
-        fill(folder / "file")
-        with (
-            full_disk(100),
-            pytest.raises(MnistError, match=r"written: .*large") as caught,
-        ):
-            fill(folder / "file", bytes(10_000))
-        assert (folder / "file").read_bytes() == b"whole"
-        assert names(folder) == ["file"]
-        assert ("MNISTLIB_CACHE_DIR" in str(caught.value)) == (folder.name == "cache")
+    path = tmp_path / folder / "file"
+    fill(path)
+    with full_disk(100), pytest.raises(MnistError, match=r"written: .*large") as caught:
+        fill(path, bytes(10_000))
+    assert path.read_bytes() == b"whole"
+    assert names(path.parent) == ["file"]
+    assert ("MNISTLIB_CACHE_DIR" in str(caught.value)) == (folder == "cache")
 
 
 def test_without_a_home_the_error_says_what_to_set(monkeypatch):

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-from pathlib import Path
 
 import pytest
 
@@ -16,10 +15,6 @@ def make(scratch):
     (scratch / "other").write_bytes(b"")
 
 
-def all_files(folder):
-    return {str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file()}
-
-
 @pytest.fixture
 def kept(tmp_path):
     make_once(tmp_path / "kept", make)
@@ -28,8 +23,6 @@ def kept(tmp_path):
 
 DAMAGES = {
     "a flipped bit": lambda kept: (kept / "inner" / "file").write_bytes(b"as mads"),
-    "cut": lambda kept: (kept / "inner" / "file").write_bytes(b"as"),
-    "gone": lambda kept: (kept / "other").unlink(),
     "a folder gone": lambda kept: shutil.rmtree(kept / "inner"),
     "a FIFO": lambda kept: ((kept / "other").unlink(), os.mkfifo(kept / "other")),
     "no sums": lambda kept: (kept / SUMS).unlink(),
@@ -42,11 +35,14 @@ DAMAGES = {
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
 def test_what_is_not_as_it_was_made_is_made_anew(kept, damage):
     make_once(kept, lambda _: pytest.fail("they are intact"))
+    sums = (kept / SUMS).read_bytes()
     damage(kept)
     make_once(kept, make)
     assert is_intact(kept)
+    assert (kept / SUMS).read_bytes() == sums
     assert (kept / "inner" / "file").read_bytes() == b"as made"
-    assert all_files(kept.parent) == {"kept/inner/file", "kept/other", f"kept/{SUMS}"}
+    files = {path for path in kept.parent.rglob("*") if path.is_file()}
+    assert files == {kept / "inner" / "file", kept / "other", kept / SUMS}
 
 
 def test_a_run_that_fails_or_is_overtaken_leaves_what_is_good(kept):
@@ -69,14 +65,13 @@ def test_a_run_that_fails_or_is_overtaken_leaves_what_is_good(kept):
     assert is_intact(kept)
     with opened[0] as file:
         assert file.read() == b"as made"
-    assert {path.name for path in kept.parent.iterdir()} == {"kept"}
+    assert [path.name for path in kept.parent.iterdir()] == ["kept"]
 
 
-def test_what_is_in_the_way_is_named(tmp_path):
-    for name in ("file", "link/kept", "kept/other/folder"):
-        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+@pytest.mark.parametrize("folder", ["file", "file/below", "link", "kept"])
+def test_what_is_in_the_way_is_named(tmp_path, folder):
     (tmp_path / "file").touch()
-    (tmp_path / "link" / "kept").symlink_to("nowhere")
-    for folder in ("file", "file/kept", "link/kept", "kept"):
-        with pytest.raises(MnistError, match=f"{Path(folder).name}.*: can't be written"):
-            make_once(tmp_path / folder, make)
+    (tmp_path / "link").symlink_to("nowhere")
+    (tmp_path / "kept" / "other" / "folder").mkdir(parents=True)
+    with pytest.raises(MnistError, match=f"{folder}: can't be written"):
+        make_once(tmp_path / folder, make)

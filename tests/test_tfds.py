@@ -1,11 +1,8 @@
 """TensorFlow Datasets on the verified files, without a network."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
-from mirror import write
 
 from mnistlib import MnistError
 from mnistlib.data import load, prepare_tfds
@@ -14,27 +11,13 @@ from mnistlib.data.official import OFFICIAL_FILES
 
 
 def examples(digits, split):
-    images, labels = tfds.as_numpy(
-        tfds.load(
-            digits.name,
-            data_dir=digits.data_dir,
-            split=split,
-            batch_size=-1,
-            as_supervised=True,
-            download=False,
-        )
-    )
-    return sorted_rows(images, labels)
+    options = {"data_dir": digits.data_dir, "batch_size": -1, "as_supervised": True}
+    return sorted_rows(*tfds.as_numpy(tfds.load(digits.name, split=split, **options)))
 
 
 def sorted_rows(images, labels):
     rows = np.hstack([images.reshape(len(images), -1), labels.astype(np.uint8)[:, None]])
     return sorted(row.tobytes() for row in rows)
-
-
-@pytest.fixture
-def small_mnist(contents, no_data_dir):
-    write(no_data_dir, contents)
 
 
 def test_all_examples_of_the_real_digits_are_there(mnist):
@@ -52,7 +35,7 @@ def test_the_known_sizes_and_sums_are_those_that_it_registers():
 
 
 @pytest.mark.parametrize("source", ["mnist", "offline"])
-def test_a_dataset_says_what_it_is_and_is_kept(no_data_dir, small_mnist, monkeypatch, source):
+def test_a_dataset_says_what_it_is_and_is_kept_while_it_is_intact(cached, monkeypatch, source):
     monkeypatch.setenv("MNISTLIB_SOURCE", source)
     digits = prepare_tfds()
     assert digits.name == {"mnist": "mnist", "offline": "offline_digits"}[source]
@@ -62,33 +45,26 @@ def test_a_dataset_says_what_it_is_and_is_kept(no_data_dir, small_mnist, monkeyp
     assert info.supervised_keys == ("image", "label")
     for split in ("train", "test"):
         assert examples(digits, split) == sorted_rows(*getattr(load(), split))
-    [folder] = (no_data_dir.parent / "tfds").iterdir()
+    [folder] = (cached.parent / "tfds").iterdir()
     assert {path.name for path in folder.iterdir()} == {digits.name, SUMS}
     with monkeypatch.context() as patch:
         patch.setattr(tfds.core.DatasetBuilder, "download_and_prepare", None)
         assert prepare_tfds() == digits
-
-
-@pytest.mark.parametrize("source", ["mnist", "offline"])
-def test_a_damaged_dataset_is_prepared_anew(small_mnist, monkeypatch, source):
-    monkeypatch.setenv("MNISTLIB_SOURCE", source)
-    [shard] = Path(prepare_tfds().data_dir).rglob("*-train*")
+    [shard] = folder.rglob("*-train*")
     before = shard.read_bytes()
     shard.write_bytes(before[:-100] + bytes(100))
-    prepare_tfds()
+    assert prepare_tfds() == digits
     assert shard.read_bytes() == before
 
 
-def test_a_full_disk_is_an_error_of_ours_and_nothing_stays(no_data_dir, small_mnist, full_disk):
+def test_a_full_disk_is_an_error_of_ours_and_nothing_stays(cached, full_disk):
     with full_disk(5_000), pytest.raises(MnistError, match=r"mnist-3.*File too large"):
         prepare_tfds()
-    assert not list((no_data_dir.parent / "tfds").iterdir())
+    assert not list((cached.parent / "tfds").iterdir())
 
 
-def test_a_wrong_folder_is_an_error_also_when_all_is_prepared(
-    no_data_dir, small_mnist, monkeypatch
-):
+def test_a_wrong_folder_is_an_error_also_when_all_is_prepared(cached, monkeypatch):
     prepare_tfds()
-    monkeypatch.setenv("MNISTLIB_DATA_DIR", str(no_data_dir / "nowhere"))
+    monkeypatch.setenv("MNISTLIB_DATA_DIR", str(cached / "nowhere"))
     with pytest.raises(MnistError, match="nowhere: can't be read"):
         prepare_tfds()
