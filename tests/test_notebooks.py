@@ -223,7 +223,7 @@ def test_an_assertion_stands_with_the_result(path, notebook):
         for heading in ("The result", "Exercises")
     )
     assert any(
-        re.search(r"^assert .*(accuracy|value)", cell.source, re.MULTILINE)
+        re.search(r"^ *assert .*(accuracy|value)", cell.source, re.MULTILINE)
         for cell in notebook.cells[start:end]
         if cell.cell_type == "code"
     )
@@ -237,8 +237,9 @@ def without_decoration(tree):
     for node in ast.walk(tree):
         if isinstance(node, ast.FunctionDef):
             node.returns = None
-            for argument in node.args.args:
-                argument.annotation = None
+            for argument in (*node.args.args, *node.args.kwonlyargs, node.args.kwarg):
+                if argument:
+                    argument.annotation = None
         if isinstance(node, ast.AnnAssign):
             node.annotation = ast.Constant(None)
         if isinstance(node, DEFINITIONS) and ast.get_docstring(node) is not None:

@@ -2,16 +2,20 @@
 
 The chapter on JAX at full speed writes these functions step by step; a test keeps the
 two the same. Parameters are a list of one pair ``(weights, biases)`` for each layer.
+As in :mod:`mnistlib.jax_mlp`, the shapes in signatures are for the reader.
 """
 
 from __future__ import annotations
 
 from functools import partial
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax.numpy as jnp
 from jax import Array, jit, lax, nn, random, tree, value_and_grad
 from jaxtyping import Float, Int
+
+if TYPE_CHECKING:
+    from jaxtyping import PRNGKeyArray  # needs JAX itself, which the API page is built without
 
 Params = list[tuple[Array, Array]]
 # Weights of two convolutions (height, width, channels in, out) and two dense layers.
@@ -29,15 +33,18 @@ class TrainState(NamedTuple):
         Running means of the gradients and of their squares.
     count : jax.Array
         How many steps were taken, int32, of shape ``()``.
+    key : jax.Array
+        Where the random numbers of all steps come from.
     """
 
     params: Params
     mean: Params
     square: Params
     count: Array
+    key: PRNGKeyArray
 
 
-def init_cnn(key: Array) -> Params:
+def init_cnn(key: PRNGKeyArray) -> Params:
     """Draw the parameters as He and others do for relu; biases are zero.
 
     Parameters
@@ -138,13 +145,14 @@ def one_cycle(count: Int[Array, ""] | int, num_steps: int, peak: float) -> Float
     return peak * jnp.minimum(progress / 0.2, (1 - progress) / 0.8)
 
 
-def adam_init(params: Params) -> TrainState:
+def adam_init(params: Params, key: PRNGKeyArray) -> TrainState:
     """Begin: both running means are zero."""
     return TrainState(
         params,
         tree.map(jnp.zeros_like, params),
         tree.map(jnp.zeros_like, params),
         jnp.array(0),
+        key,
     )
 
 
@@ -180,10 +188,12 @@ def adam_update(state: TrainState, gradients: Params, rate: Float[Array, ""] | f
         mean,
         square,
     )
-    return TrainState(params, mean, square, count)
+    return TrainState(params, mean, square, count, state.key)
 
 
-def random_roll(images: Float[Array, "batch 28 28 1"], key: Array) -> Float[Array, "batch 28 28 1"]:
+def random_roll(
+    images: Float[Array, "batch 28 28 1"], key: PRNGKeyArray
+) -> Float[Array, "batch 28 28 1"]:
     """Move all images of a batch alike, by up to two pixels each way.
 
     Parameters
@@ -231,13 +241,16 @@ def cnn_step(
     state, loss
         The state after the step, and the loss before it.
     """
-    moved = random_roll(images[batch], random.key(state.count))
+    roll_key = random.fold_in(state.key, state.count)  # another one for each step
+    moved = random_roll(images[batch], roll_key)
     loss, gradients = value_and_grad(cnn_loss)(state.params, moved, labels[batch])
     rate = one_cycle(state.count, num_steps, peak)
     return adam_update(state, gradients, rate), loss
 
 
-def shuffled_batches(key: Array, num_examples: int, batch_size: int) -> Int[Array, "steps batch"]:
+def shuffled_batches(
+    key: PRNGKeyArray, num_examples: int, batch_size: int
+) -> Int[Array, "steps batch"]:
     """Deal shuffled indices into batches; the few that fill no batch are left out."""
     num_steps = num_examples // batch_size
     order = random.permutation(key, num_examples)

@@ -5,6 +5,9 @@ chapter after it :func:`train_epoch`; a test keeps the two the same.
 
 Parameters are a list of one pair ``(weights, biases)`` for each layer, with weights
 of shape ``(num_outputs, num_inputs)``: a tree of arrays, as JAX takes it anywhere.
+
+Signatures carry shapes in jaxtyping's notation. They are for the reader: nothing checks
+them when a function is called.
 """
 
 from __future__ import annotations
@@ -12,6 +15,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
 import numpy as np
@@ -21,12 +25,15 @@ from jaxtyping import Float, Int
 
 from mnistlib.errors import MnistError
 
+if TYPE_CHECKING:
+    from jaxtyping import PRNGKeyArray  # needs JAX itself, which the API page is built without
+
 Params = list[tuple[Array, Array]]
 LAYER_SIZES = (784, 512, 512, 10)
 
 
 def random_layer_params(
-    num_inputs: int, num_outputs: int, key: Array, scale: float = 1e-2
+    num_inputs: int, num_outputs: int, key: PRNGKeyArray, scale: float = 1e-2
 ) -> tuple[Float[Array, "outputs inputs"], Float[Array, " outputs"]]:
     """Draw the weights and biases of one layer from a normal distribution.
 
@@ -50,7 +57,7 @@ def random_layer_params(
     return weights, biases
 
 
-def init_params(sizes: Sequence[int], key: Array) -> Params:
+def init_params(sizes: Sequence[int], key: PRNGKeyArray) -> Params:
     """Draw the parameters of all layers, each from a key of its own.
 
     Parameters

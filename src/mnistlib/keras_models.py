@@ -86,6 +86,7 @@ def cnn() -> keras.Model:
 def compile_classifier(
     model: keras.Model,
     learning_rate: float | keras.optimizers.schedules.LearningRateSchedule = 0.001,
+    **options: object,
 ) -> keras.Model:
     """Compile a network that gives logits, for training with Adam.
 
@@ -95,6 +96,8 @@ def compile_classifier(
         Gives logits ``(batch, num_classes)``.
     learning_rate
         Step size of Adam, without unit; or a schedule that gives it for each step.
+    options
+        Handed to :meth:`keras.Model.compile`, such as ``steps_per_execution``.
 
     Returns
     -------
@@ -105,5 +108,6 @@ def compile_classifier(
         optimizer=keras.optimizers.Adam(learning_rate),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
         metrics=[keras.metrics.SparseCategoricalAccuracy()],
+        **options,
     )
     return model
