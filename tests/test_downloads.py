@@ -155,7 +155,7 @@ def test_the_epub_has_what_the_pages_have(downloads):
     assert re.search('<img [^>]*width="672" alt="A black line"', chapter)
     assert "Figure 1.1. A line." in chapter
     assert re.search(r"<th[^>]*>Accuracy</th>\s*<td[^>]*>0.9876</td>", chapter)
-    assert "Solution to" in chapter and "Done." in chapter
+    assert "Solution" in chapter and "Hide" not in chapter and "Done." in chapter
     assert 'href="ch004.xhtml#page-glossary--batch"' in chapter
     assert 'id="page-glossary--batch"' in words
     assert '<span lang="zh-Hans"' in words and "<dt>" in words
