@@ -163,6 +163,7 @@ def test_a_caption_makes_a_figure_and_numbers_become_links(pages):
 
 
 def test_a_solution_is_folded(pages):
+    assert "@title" not in pages["01_first"]
     assert re.search(
         r"<details.*?>\s*<summary.*?Solution.*?</summary>", pages["01_first"], re.DOTALL
     )

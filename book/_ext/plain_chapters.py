@@ -29,6 +29,12 @@ def take_links_home(app: Sphinx, page: str, source: list[str]) -> None:
         source[0] = text
 
 
+def drop_form_titles(app: Sphinx, page: str, source: list[str]) -> None:
+    """Leave out ``# @title Solution``: the site's own button says it."""
+    if page.startswith("notebooks/"):
+        source[0] = re.sub(r'"# @title [^"]*\\n",?\s*', "", source[0])
+
+
 def make_figures(app: Sphinx, doctree: nodes.document) -> None:
     """Make a figure of a picture and the paragraph ``**Figure 2.3<!--fig-name-->.** ...``."""
     for paragraph in list(doctree.findall(nodes.paragraph)):
@@ -94,5 +100,6 @@ def setup(app: Sphinx) -> None:
     # After an extension of Jupyter Book, which turns it on.
     app.connect("config-inited", number_no_figures, priority=900)
     app.connect("source-read", take_links_home)
+    app.connect("source-read", drop_form_titles)
     for job in (make_figures, link_numbers, drop_markers):
         app.connect("doctree-read", job)
