@@ -69,6 +69,7 @@ def test_every_exercise_has_a_solution_that_is_folded(chapter):
         assert titled == cell.metadata.get("jupyter", {}).get("source_hidden", False), cell.source
         if cell.source.startswith("# @title Solution"):
             assert "hide-cell" in cell.metadata.tags
+            assert cell.metadata.collapsed and cell.metadata.jupyter.outputs_hidden
             assert cell.metadata.mystnb.code_prompt_show == "Solution"
 
 

@@ -129,3 +129,12 @@ def test_neighbouring_streams_are_merged_across_other_outputs():
     figure = new_output("display_data", {"text/plain": "figure"})
     merged = run_notebooks.merge_streams([stream[0], stream[1], figure, stream[2]])
     assert [output.get("text") for output in merged] == ["1 2 ", None, "3"]
+
+
+def test_recorded_timings_alone_are_no_reason_to_write(path, run):
+    recording = "import time\nfrom mnistlib.results import record\nrecord(a={})"
+    write(path, recording.format("f'{time.perf_counter_ns()} ms'"))
+    assert run(path) == 0
+    first = path.read_bytes()
+    assert run(path) == 0
+    assert path.read_bytes() == first
