@@ -65,9 +65,9 @@ def set_links(text: str, address: Address) -> str:
 
 def set_badges(text: str, address: Address, chapter: str) -> str:
     """Write the row of badges under the title that a chapter's text begins with."""
-    title, rest = BADGES.sub("", text).split("\n\n", 1)
-    row = f"{badges(address.repository, chapter)}\n\n" if address.is_set else ""
-    return f"{title}\n\n{row}{rest}"
+    title, gap, rest = BADGES.sub("", text).partition("\n\n")
+    row = f"\n\n{badges(address.repository, chapter)}" if address.is_set else ""
+    return f"{title}{row}{gap}{rest}"
 
 
 def badges(repository: str, chapter: str) -> str:

@@ -34,7 +34,7 @@ NO_VALUE = r" \n(\[*|"
 MARKER = re.compile(rf"([^{NO_VALUE}]+)<!--([\w:-]+)-->")
 CAPTION = re.compile(r"^\*\*Figure [^ ]+<!--(fig-[\w-]+)-->\.\*\* ", re.MULTILINE)
 EXERCISE = re.compile(r"^### Exercise [\w.]+: ", re.MULTILINE)
-TITLE = re.compile(r"\A# (?:\w+\. )?")
+TITLE = re.compile(r"\A# (?:A?\d+\. )?")
 REFERENCES = re.compile(r"^## References\b.*", re.MULTILINE | re.DOTALL)
 Numbers = dict[str, dict[str, str]]
 
