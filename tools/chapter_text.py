@@ -36,6 +36,7 @@ CAPTION = re.compile(r"^\*\*Figure [^ ]+<!--(fig-[\w-]+)-->\.\*\* ", re.MULTILIN
 EXERCISE = re.compile(r"^### Exercise [\w.]+: ", re.MULTILINE)
 TITLE = re.compile(r"\A# (?:A?\d+\. )?")
 REFERENCES = re.compile(r"^## References\b.*", re.MULTILINE | re.DOTALL)
+LIST = re.compile(r"^- .*", re.MULTILINE | re.DOTALL)
 Numbers = dict[str, dict[str, str]]
 
 
@@ -73,8 +74,8 @@ def stale_files(root: Path) -> dict[Path, str]:
         texts[path] = nbformat.writes(notebook, indent=1) + "\n"
         all_cited += works_cited(notebook, works)
     bibliography = root / "book" / "bibliography.md"
-    page = bibliography.read_text(encoding="utf-8")
-    texts[bibliography] = f"{page.split('- ')[0]}{reference_list(all_cited)}\n"
+    head = LIST.sub("", bibliography.read_text(encoding="utf-8"))
+    texts[bibliography] = f"{head}{reference_list(all_cited)}\n"
     return {path: text for path, text in texts.items() if path.read_text("utf-8") != text}
 
 
