@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-site test-colab test-gpu notebooks bench offline-quality lab serve links lock repository clean
+.PHONY: help book test test-site test-colab test-gpu text notebooks bench offline-quality lab serve links lock repository clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -31,6 +31,9 @@ test-gpu: $(VENV)/.installed-gpu ## run the chapters on a machine with an NVIDIA
 	@TF_FORCE_GPU_ALLOW_GROWTH=true XLA_PYTHON_CLIENT_PREALLOCATE=false \
 	  $(BIN)/python -m pytest --nbval notebooks --junitxml=_build/gpu/junit.xml $(ARGS)
 	@$(BIN)/python tools/gpu_status.py _build/gpu/junit.xml _build/gpu/status.json
+
+text: $(VENV)/.installed-book ## write current numbers and lists into the chapters' text; nothing is run
+	@$(BIN)/python tools/chapter_text.py
 
 notebooks: $(VENV)/.installed-all ## run the chapters and rewrite their outputs (NOTEBOOKS="..." for some)
 	@$(BIN)/python tools/run_notebooks.py $(NOTEBOOKS)
@@ -59,8 +62,8 @@ lock: $(UV) ## write both lock files anew from pyproject.toml (UPGRADE=--upgrade
 	@$(UV) $(COMPILE) --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	  $(EXTRAS) --extra gpu --constraints requirements.txt --output-file requirements-gpu.txt
 
-repository: $(VENV)/.installed-book ## write the repository's address into the book (REPO=owner/name)
-	@$(BIN)/python tools/set_repository.py "$(REPO)"
+repository: $(VENV)/.installed-book ## write the repository's address into the book (REPO=owner/name SITE=https://...)
+	@$(BIN)/python tools/set_repository.py "$(REPO)" $(if $(SITE),"$(SITE)")
 
 clean: ## remove what was built; .venv stays
 	@rm -rf _build .pytest_cache .ruff_cache notebooks/.ruff_cache

@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_markdown_cell, new_notebook, new_output
 
-from mnistlib.results import Result, wilson_interval
+from mnistlib.results import VALUES_MIME_TYPE, Result, wilson_interval
 
 ROOT = Path(__file__).resolve().parent.parent
 PIXEL = (
@@ -42,25 +42,47 @@ def stored(label, dataset="MNIST"):
     return new_code_cell("result", outputs=[output])
 
 
+OPENING = """# 1. First
+
+[![Open in Colab](https://github.com/some/book/raw/main/book/_static/open-in-colab.svg)](https://colab)
+[Download](https://github.com/some/book/raw/main/notebooks/01_first.ipynb)
+
+It took 7.5<!--speed-up--> batches, a batch as in [a list](https://some.example/book/index.html)
+and `code of epochs`. See Figure 1.1<!--fig-dot--> and chapter 2<!--02_second-->."""
+BELOW = """**Figure 1.1<!--fig-dot-->.** A dot of an *epoch*.
+
+## Epochs
+
+Reading [all of an epoch](https://x.y) in one Epoch."""
+GLOSSARY = """# Glossary
+
+## batch
+
+<span lang="zh-Hans">批次</span>. The *examples* of one [step](#epoch). Also *minibatch*.
+
+## epoch
+
+<span lang="zh-Hans">轮次</span>. One pass.
+"""
+
+
 def chapter():
-    glued = new_output(
-        "display_data",
-        {"application/papermill.record/text/plain": "7.5"},
-        metadata={"scrapbook": {"name": "speed-up"}},
-    )
+    recorded = new_output("display_data", {VALUES_MIME_TYPE: {"speed-up": "7.5"}})
     shown = {"image/png": {"alt": "A black dot", "width": 10, "height": 10}}
     figure = new_output("display_data", {"image/png": PIXEL}, metadata=shown)
-    drawn = new_code_cell("show(figure)", outputs=[figure])
-    drawn.metadata["mystnb"] = {"figure": {"name": "fig-dot", "caption": "A dot."}}
+    solution = new_code_cell("# @title Solution\nprint(1)")
+    solution.metadata = {"tags": ["hide-cell"], "mystnb": {"code_prompt_show": "Solution"}}
     return new_notebook(
         metadata={
             "run": {"date": "2026-01-02", "seconds": 12.3},
             "language_info": {"name": "python"},
         },
         cells=[
-            new_markdown_cell("# First\n\nSee [the figure](#fig-dot)."),
-            new_code_cell("glue('speed-up', 7.5)", outputs=[glued]),
-            drawn,
+            new_markdown_cell(OPENING),
+            new_code_cell("record(speed_up=7.5)", outputs=[recorded]),
+            new_code_cell("show(figure)", outputs=[figure]),
+            new_markdown_cell(BELOW),
+            solution,
             stored("A *net*"),
             stored("Another net", dataset="other digits"),
         ],
@@ -73,12 +95,15 @@ def checkout(tmp_path_factory):
     folder = tmp_path_factory.mktemp("checkout")
     for name in ("book/_ext", "book/_static", "book/_extra"):
         shutil.copytree(ROOT / name, folder / name)
-    for name in ("book/references.bib", "_config.yml"):
-        shutil.copy(ROOT / name, folder / name)
+    shutil.copy(ROOT / "_config.yml", folder)
+    urls = 'Repository = "https://github.com/some/book"\nDocumentation = "https://some.example"'
+    (folder / "pyproject.toml").write_text(f"[project.urls]\n{urls}\n")
     toc = {"format": "jb-book", "root": "book/index"}
     toc["chapters"] = [{"file": "notebooks/01_first"}, {"file": "notebooks/02_second"}]
     (folder / "_toc.yml").write_text(json.dumps(toc))
+    toc["chapters"].append({"file": "book/glossary"})
     (folder / "book" / "index.md").write_text(INDEX)
+    (folder / "book" / "glossary.md").write_text(GLOSSARY, "utf-8")
     (folder / "notebooks").mkdir()
     nbformat.write(chapter(), folder / "notebooks" / "01_first.ipynb")
     unrun = new_notebook(cells=[new_markdown_cell("# Second")])
@@ -89,7 +114,7 @@ def checkout(tmp_path_factory):
 @pytest.fixture(scope="module")
 def pages(checkout):
     """The pages' text as published, by name."""
-    published = {"BOOK_REPOSITORY": "some-one/some-book", "BOOK_BASE_URL": "https://example.org/m"}
+    published = {"BOOK_BASE_URL": "https://example.org/m"}
     program = Path(sys.executable).with_name("jupyter-book")
     finished = subprocess.run(
         [program, "build", ".", "-W", "--keep-going", "-n", "-q"],
@@ -103,15 +128,12 @@ def pages(checkout):
     return {path.stem: path.read_text("utf-8") for path in site.rglob("*.*ml")}
 
 
-def test_the_buttons_of_a_published_chapter_lead_to_it(pages):
-    for address in (
-        "https://colab.research.google.com/github/some-one/some-book/blob/main/notebooks/01_first.ipynb",
-        "https://mybinder.org/v2/gh/some-one/some-book/main?urlpath=tree/notebooks/01_first.ipynb",
-        "https://github.com/some-one/some-book",
-    ):
-        assert f'href="{address}"' in pages["01_first"]
-    assert "btn-fullscreen-button" in pages["01_first"]
-    assert "btn-download-source-button" in pages["01_first"]
+def test_a_notebook_s_absolute_links_are_the_site_s_own(pages):
+    page = pages["01_first"]
+    assert 'href="../book/index.html"' in page
+    assert 'src="../_images/open-in-colab.svg"' in page
+    assert re.search(r'download="" href="\.\./_downloads/\w+/01_first\.ipynb"', page)
+    assert "github.com/some/book/raw" not in page and "some.example" not in page
 
 
 def test_a_published_page_has_its_address(pages):
@@ -129,9 +151,47 @@ def test_what_a_chapter_stored_is_on_other_pages(pages):
     assert re.search(r"Second\s+not yet run", text)
 
 
-def test_a_chapter_s_figures_have_texts_and_numbers(pages):
-    assert '<img alt="A black dot"' in pages["01_first"]
-    assert re.search('href="#fig-dot">Figure 1</a>', pages["01_first"])
+def test_a_caption_makes_a_figure_and_numbers_become_links(pages):
+    page = pages["01_first"]
+    figure = page.split('<figure class="align-default" id="fig-dot">')[1].split("</figure>")[0]
+    assert '<img alt="A black dot"' in figure
+    caption = figure.split("<figcaption>")[1].split("<a ")[0]
+    assert re.sub("<[^>]+>", "", caption) == "\nFigure 1.1. A dot of an epoch."
+    assert '<a class="reference internal" href="#fig-dot">Figure 1.1</a>' in page
+    assert '<a class="reference internal" href="02_second.html">chapter 2</a>' in page
+    assert "<!--" not in page.split("<article")[1].split("</article>")[0]
+
+
+def test_a_solution_is_folded(pages):
+    assert "@title" not in pages["01_first"]
+    assert re.search(
+        r"<details.*?>\s*<summary.*?Solution.*?</summary>", pages["01_first"], re.DOTALL
+    )
+
+
+def test_a_term_s_first_mention_has_its_definition(pages):
+    """Not in code, links, headings or captions."""
+    terms = re.findall(r'<span class="term">(.*?)</span></span>', pages["01_first"])
+    words = [re.sub("<[^>]+>", "|", term) for term in terms]
+    assert words == ["|batches||The examples of one step. Also minibatch.", "|Epoch||One pass."]
+    for term, name in zip(terms, ("batch", "epoch"), strict=True):
+        assert f'href="../book/glossary.html#{name}" aria-describedby="term-{name}"' in term
+        assert f'role="tooltip" id="term-{name}"' in term
+
+
+def test_terms_are_found_in_every_form_the_longest_first(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "book" / "_ext"))
+    from terms import Term, first_mentions
+
+    terms = [Term(name, (), "") for name in ("set", "test set", "Adam", "probability")]
+    texts = ["Test\nsets, subset, ADAM, set-up", "A set of Adam's probabilities"]
+    found = [(i, match[0], term.name) for i, match, term in first_mentions(texts, terms)]
+    assert found == [
+        (0, "Test\nsets", "test set"),
+        (1, "set", "set"),
+        (1, "Adam", "Adam"),
+        (1, "probabilities", "probability"),
+    ]
 
 
 @pytest.fixture
@@ -142,42 +202,12 @@ def extension(monkeypatch):
     return mnist_book
 
 
-@pytest.mark.parametrize(
-    ("environment", "in_setup_cell", "url", "repository_button", "launch_buttons"),
-    [
-        ({}, "OWNER/REPOSITORY", "OWNER/REPOSITORY", False, {}),
-        ({"GITHUB_REPOSITORY": "a/b"}, "OWNER/REPOSITORY", "a/b", True, {}),
-        ({"GITHUB_REPOSITORY": "a/b", "BOOK_REPOSITORY": "c/d"}, "c/d", "c/d", True, {"colab": 1}),
-    ],
-    ids=["no repository", "before make repository", "published"],
-)
-def test_no_button_leads_nowhere(
-    extension,
-    monkeypatch,
-    tmp_path,
-    environment,
-    in_setup_cell,
-    url,
-    repository_button,
-    launch_buttons,
-):
-    (tmp_path / "notebooks").mkdir()
-    (tmp_path / "notebooks" / "01_first.ipynb").write_text(f"pip install git+{in_setup_cell}")
-    for name in ("GITHUB_REPOSITORY", "BOOK_REPOSITORY"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in environment.items():
-        monkeypatch.setenv(name, value)
-    options = {
-        "repository_url": "https://github.com/OWNER/REPOSITORY",
-        "use_repository_button": True,
-        "use_issues_button": True,
-        "launch_buttons": {"colab": 1},
-    }
-    config = SimpleNamespace(html_theme_options=options)
-    extension.set_repository(SimpleNamespace(srcdir=tmp_path), config)
-    assert options["repository_url"] == f"https://github.com/{url}"
-    assert options["use_repository_button"] == options["use_issues_button"] == repository_button
-    assert options["launch_buttons"] == launch_buttons
+@pytest.mark.parametrize("name", ["OWNER/REPOSITORY", "a/b"])
+def test_no_button_leads_nowhere(extension, name):
+    buttons = {"use_repository_button": True, "use_issues_button": True}
+    options = {"repository_url": f"https://github.com/{name}", **buttons}
+    extension.drop_unknown_repository(None, SimpleNamespace(html_theme_options=options))
+    assert {options[button] for button in buttons} == {name == "a/b"}
 
 
 @pytest.fixture
@@ -197,7 +227,7 @@ def test_the_results_are_those_on_real_mnist(tables, checkout):
 
 def test_the_status_says_when_each_chapter_ran(tables, checkout):
     first, second = tables.status(checkout).splitlines()[2:4]
-    assert "[First](/notebooks/01_first.ipynb) | 2026-01-02 | 12 s | MNIST | CPU" in first
+    assert "[1. First](/notebooks/01_first.ipynb) | 2026-01-02 | 12 s | MNIST | CPU" in first
     assert "[Second](/notebooks/02_second.ipynb) | not yet run |  |" in second
 
 

@@ -37,8 +37,10 @@ parts:
 LANDING = "<section id='welcome'><h1>Welcome</h1><p>What this\nis about.</p></section>"
 CHAPTER = """
 <section id="first-steps">
-<h1><span class="section-number">1. </span>First steps<a class="headerlink" href="#x">#</a></h1>
-<p>A word is in the <a href="../book/glossary.html#batch"><span>glossary</span></a>, and
+<h1>1. First steps<a class="headerlink" href="#x">#</a></h1>
+<p><a href="https://colab"><img alt="Open in Colab" src="../_images/open-in-colab.svg"/></a></p>
+<p>A word is in the <span class="term"><a href="../book/glossary.html#batch">glossary</a><span
+class="definition" role="tooltip" id="term-batch">Of one step.</span></span>, and
 <a href="#fig-line">Figure 1.1</a> is below. Home is <a href="../index.html">here</a>,
 all words <a href="../book/glossary.html#setup">there</a>.
 Inside is <span class="math notranslate nohighlight">\\(a &lt; b_1\\)</span>, outside
@@ -54,15 +56,14 @@ Inside is <span class="math notranslate nohighlight">\\(a &lt; b_1\\)</span>, ou
 </pre></div></div>
 <figure id="fig-line"><a class="image-reference" href="../_images/line.png">
 <img alt="A black line" src="../_images/line.png" style="width: 672px;"/></a>
-<figcaption><p><span class="caption-number">Figure 1.1 </span>A line.</p></figcaption></figure>
+<figcaption><p><span class="caption-number">Figure 1.1.</span> A line.</p></figcaption></figure>
 <div class="output text_html"><table class="result">
 <tr><th scope="row">Accuracy</th><td>0.9876</td></tr></table></div>
 </div></div></section>
-<div class="exercise admonition" id="easy"><p class="admonition-title">Exercise 1.1</p>
-<section id="exercise-content"><p>Do it.</p></section></div>
-<div class="solution dropdown admonition" id="notebooks/01_first-solution-1">
-<p class="admonition-title">Solution to<a href="#easy"> Exercise 1.1</a></p>
-<section id="solution-content"><p>Done.</p></section></div>
+<section id="exercise-1-1"><h3>Exercise 1.1: Do it<a class="headerlink" href="#y">#</a></h3>
+<div class="cell tag_hide-cell docutils container"><details class="hide above-input">
+<summary aria-label="Toggle hidden content"><span class="collapsed">Solution</span>
+<span class="expanded">Hide the solution</span></summary><p>Done.</p></details></div></section>
 </section>
 """.replace("LONG", " ".join(["number"] * 30))
 GLOSSARY = """
@@ -152,9 +153,9 @@ def test_the_epub_has_what_the_pages_have(downloads):
     assert '<pre class="output"><code>number' in chapter
     assert 'class="sourceCode python"' in chapter
     assert re.search('<img [^>]*width="672" alt="A black line"', chapter)
-    assert "Figure 1.1 A line." in chapter
+    assert "Figure 1.1. A line." in chapter
     assert re.search(r"<th[^>]*>Accuracy</th>\s*<td[^>]*>0.9876</td>", chapter)
-    assert "Solution to" in chapter and "Done." in chapter
+    assert "Solution" in chapter and "Hide" not in chapter and "Done." in chapter
     assert 'href="ch004.xhtml#page-glossary--batch"' in chapter
     assert 'id="page-glossary--batch"' in words
     assert '<span lang="zh-Hans"' in words and "<dt>" in words
@@ -171,7 +172,7 @@ def test_the_pdf_has_what_the_pages_have(downloads):
     assert catalog["/Lang"] == "en" and catalog["/MarkInfo"]["/Marked"]
     assert b"pdfuaid" in catalog["/Metadata"].get_data()
     assert {"A black line", "a < b_1"} <= set(alternative_texts(catalog["/StructTreeRoot"]))
-    for shown in ("1. First steps", "Figure 1.1 A line.", "0.9876", "批次", "load(path)", "↪"):
+    for shown in ("1. First steps", "Figure 1.1. A line.", "0.9876", "批次", "load(path)", "↪"):
         assert shown in text
     for raw in ("\\(", "\\frac", "#spoken", "terms.item"):
         assert raw not in text

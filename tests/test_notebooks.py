@@ -154,7 +154,8 @@ def test_the_text_of_a_figure_is_that_of_its_source(code_cells):
 
 def test_cells_fit_a_screen(code_cells):
     for cell in code_cells:
-        assert len(cell.source.splitlines()) <= MAX_LINES, cell.source
+        lines = [line for line in cell.source.splitlines() if not line.startswith("# @title")]
+        assert len(lines) <= MAX_LINES, cell.source
 
 
 def test_a_sentence_stands_before_each_cell(notebook):
@@ -172,10 +173,6 @@ def test_it_has_the_parts_of_a_chapter(path, notebook):
     text = "\n".join(cell.source for cell in notebook.cells if cell.cell_type == "markdown")
     for part in ("# ", "## Setup", "## The result", "## Exercises", "## Summary", "## References"):
         assert re.search(rf"^{part}", text, re.MULTILINE), part
-    exercises = re.findall(r"^:label: (\S+)", text, re.MULTILINE)
-    assert len(exercises) >= 4
-    assert re.findall(r"solution-start\} (\S+)", text) == exercises
-    assert text.count(":class: dropdown") == len(exercises)
 
 
 def test_there_is_one_setup_cell_that_pins_nothing(code_cells):
@@ -184,6 +181,7 @@ def test_there_is_one_setup_cell_that_pins_nothing(code_cells):
     assert 'find_spec("mnistlib") is None' in installing[0].source
     assert "mnist-book @ git+https://github.com/" in installing[0].source
     assert "==" not in installing[0].source
+    assert max(map(len, installing[0].source.splitlines())) <= 78
 
 
 def test_one_chapters_setup_cell_is_that_of_all():

@@ -1,17 +1,23 @@
-"""What a reader of a chapter needs: where to start, numbered figures, terms, and where to go."""
+"""What a reader of a chapter needs, wherever it is opened: plain text, figures, where to go."""
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
 import pytest
+from addresses import Address, read_address, set_links
+from bs4 import BeautifulSoup
+from nbconvert import HTMLExporter
+from terms import first_mentions, read_terms
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 CHAPTERS = [path for path in NOTEBOOKS if path.name[0].isdigit()]
 GLOSSARY = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
 TERMS = re.findall(r"^## (.+)$", GLOSSARY, re.MULTILINE)
-TERM_LINK = re.compile(r"\]\(\.\./book/glossary\.md#([\w-]+)\)")
+CODE_AND_MATH = re.compile(r"```.*?```|`[^`]*`|\$\$.*?\$\$|\$.*?\$", re.DOTALL)
+CAPTION = re.compile(r"\A\*\*Figure \S+<!--(fig-[\w-]+)-->\.\*\* (.+)")
 
 
 def read(path):
@@ -51,35 +57,94 @@ def test_it_says_last_what_you_built_and_leads_to_the_next(path, chapter):
         assert following.endswith(f"({CHAPTERS[CHAPTERS.index(path) + 1].name}")
 
 
-def test_every_solution_runs(chapter):
-    parts = [cell.source if cell.cell_type == "markdown" else "RUN" for cell in chapter]
-    text = "\n".join(parts)
-    solutions = re.findall(r"\{solution-start\}.*?\{solution-end\}", text, re.DOTALL)
-    assert len(solutions) >= 4
-    assert all("RUN" in solution for solution in solutions)
+def test_every_exercise_has_a_solution_that_is_folded(chapter):
+    """In Colab, in JupyterLab and on the site; words alone in a details element."""
+    parts = prose_and_solutions(chapter).split("\n### Exercise ")[1:]
+    assert len(parts) >= 4
+    for part in parts:
+        assert "SOLUTION" in part or "<details><summary>Solution</summary>" in part, part
+    for cell in chapter:
+        titled = cell.source.startswith("# @title")
+        assert titled == (cell.metadata.get("cellView") == "form"), cell.source
+        assert titled == cell.metadata.get("jupyter", {}).get("source_hidden", False), cell.source
+        if cell.source.startswith("# @title Solution"):
+            assert "hide-cell" in cell.metadata.tags
+            assert cell.metadata.collapsed and cell.metadata.jupyter.outputs_hidden
+            assert cell.metadata.mystnb.code_prompt_show == "Solution"
+
+
+def prose_and_solutions(cells):
+    """The text of the exercises, with a word for each solution."""
+    parts = []
+    for cell in cells:
+        if cell.cell_type == "markdown":
+            parts.append(cell.source)
+        elif cell.source.startswith("# @title Solution"):
+            parts.append("SOLUTION")
+    return "\n".join(parts).split("\n## Exercises")[1].split("\n## Summary")[0]
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_every_figure_has_a_caption_and_is_referred_to(path):
     cells = read(path)
-    referred = re.findall(r"\]\(#(fig-[\w-]+)\)", prose(cells))
-    drawn = [
-        cell.metadata.get("mystnb", {}).get("figure", {}) for cell in cells if has_picture(cell)
-    ]
-    assert all(len(figure["caption"].split()) >= 5 for figure in drawn)
-    assert {figure["name"] for figure in drawn} == set(referred)
+    captions = {}
+    for cell, below in pairwise(cells):
+        caption = CAPTION.match(below.source)
+        assert has_picture(cell) == bool(caption), below.source[:80]
+        if caption:
+            captions[caption[1]] = caption[2]
+    assert all(len(caption.split()) >= 5 for caption in captions.values())
+    referred = re.findall(r"Figure \S+<!--(fig-[\w-]+)-->(?!\.\*\*)", prose(cells))
+    assert captions.keys() == set(referred)
 
 
-def test_a_chapter_links_the_terms_that_it_uses(chapter):
-    linked = TERM_LINK.findall(prose(chapter))
-    assert len(linked) >= 5
-    assert len(linked) == len(set(linked)), "link a term once"
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_the_text_is_plain_markdown(path):
+    text = CODE_AND_MATH.sub("", prose(read(path)))
+    markup = re.findall(r"\{[\w:-]+\}|:::|^:[\w-]+:|^%|glue|\]\(#|glossary\.", text, re.MULTILINE)
+    assert markup == []
 
 
-def test_every_term_is_defined_once_used_and_has_its_chinese_name():
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_links_lead_somewhere(path):
+    links = re.findall(r"\]\(([^)\s]+)\)", prose(read(path)))
+    relative = [link for link in links if not link.startswith("http")]
+    site = read_address(ROOT / "pyproject.toml")
+    assert all((path.parent / link.split("#")[0]).is_file() for link in relative)
+    assert not site.is_set or not any(link.startswith("../") for link in links)
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+def test_it_reads_as_a_finished_page_without_the_site(path, tmp_path):
+    """As JupyterLab and nbconvert show it, once a repository is set."""
+    notebook = nbformat.read(path, as_version=4)
+    address = Address("some-one/book", "https://some-one.github.io/book")
+    for cell in notebook.cells:
+        source = cell.source.replace("OWNER/REPOSITORY", address.repository)
+        cell.source = set_links(source, address) if cell.cell_type == "markdown" else source
+    html, _ = HTMLExporter().from_notebook_node(notebook)
+    page = BeautifulSoup(html, "html.parser")
+    assert "OWNER" not in page.get_text()
+    text = " ".join(each.get_text() for each in page.select(".jp-MarkdownOutput"))
+    for code in page.select(".jp-MarkdownOutput :is(code, pre)"):
+        text = text.replace(code.get_text(), "")
+    text = CODE_AND_MATH.sub("", text)
+    for raw in ("{", "}", "<!--", "glue", ":label:", "../book", "**"):
+        assert raw not in text, raw
+    assert "vnd.mnistlib" not in page.get_text()
+
+
+def test_every_term_is_in_some_chapter():
+    """Outside code, links and headings, as the site looks for it."""
+    terms = read_terms(GLOSSARY)
+    no_text = re.compile(r"\[[^\]]*\]\([^)]*\)|^#[^\n]*", re.MULTILINE)
+    texts = [no_text.sub("", CODE_AND_MATH.sub("", prose(read(path)))) for path in NOTEBOOKS]
+    mentioned = {term for _, _, term in first_mentions(texts, terms)}
+    assert [term.name for term in terms if term not in mentioned] == []
+
+
+def test_every_term_is_defined_once_and_has_its_chinese_name():
     assert sorted(set(TERMS), key=str.lower) == TERMS
-    linked = {term for path in CHAPTERS for term in TERM_LINK.findall(prose(read(path)))}
-    assert linked == {term.lower().replace(" ", "-") for term in TERMS}
     for entry in GLOSSARY.split("\n## ")[1:]:
         [chinese] = re.findall(r'<span lang="zh-Hans">([^<]+)</span>\. \w', entry)
         assert re.search(r"[\u4e00-\u9fff]", chinese), entry

@@ -8,11 +8,18 @@ import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
-from myst_nb.ext.glue import extract_glue_data_cell
 
 from mnistlib import FileFormatError, MnistError
 from mnistlib.machine import FRAMEWORKS, current_device, current_versions
-from mnistlib.results import MIME_TYPE, Result, collect, glue, wilson_interval
+from mnistlib.results import (
+    MIME_TYPE,
+    VALUES_MIME_TYPE,
+    Result,
+    collect,
+    record,
+    recorded,
+    wilson_interval,
+)
 
 
 def test_the_interval_is_wilsons_and_counts_that_make_no_sense_are_refused():
@@ -79,12 +86,14 @@ def test_versions_and_device_are_those_of_the_framework(result):
         dataclasses.replace(result, framework="abacus")
 
 
-def test_glue_writes_what_myst_nb_reads():
+def test_recorded_values_are_read_back_and_nothing_is_shown(tmp_path):
     InteractiveShell.instance()
     with capture_output(stdout=False, stderr=False) as captured:
-        glue("accuracy", 0.5)
-    [shown] = captured.outputs
-    output = nbformat.v4.new_output("display_data", shown.data, metadata=shown.metadata)
-    cell = nbformat.v4.new_code_cell("glue", outputs=[output])
-    [(name, found)] = extract_glue_data_cell(cell)
-    assert (name, found["data"]["text/plain"]) == ("accuracy", "0.5")
+        record(test_accuracy="97.3%", epochs=6)
+        record(device="CPU")
+    outputs = [nbformat.v4.new_output("display_data", each.data) for each in captured.outputs]
+    assert [set(output.data) for output in outputs] == [{VALUES_MIME_TYPE}] * 2
+    cell = nbformat.v4.new_code_cell("record()", outputs=outputs)
+    nbformat.write(nbformat.v4.new_notebook(cells=[cell]), tmp_path / "01_some.ipynb")
+    expected = {"test-accuracy": "97.3%", "epochs": "6", "device": "CPU"}
+    assert recorded(tmp_path / "01_some.ipynb") == expected

@@ -122,3 +122,12 @@ def test_ctrl_c_ends_the_running_chapter_and_starts_no_other(path, tmp_path):
     assert not (tmp_path / "started").exists()
     with pytest.raises(ProcessLookupError):
         os.kill(int(pid.read_text()), 0)
+
+
+def test_recorded_timings_alone_are_no_reason_to_write(path, run):
+    recording = "import time\nfrom mnistlib.results import record\nrecord(a={})"
+    write(path, recording.format("f'{time.perf_counter_ns()} ms'"))
+    assert run(path) == 0
+    first = path.read_bytes()
+    assert run(path) == 0
+    assert path.read_bytes() == first

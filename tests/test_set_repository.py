@@ -1,22 +1,24 @@
-"""``make repository`` on a copy: every address changes, and nothing else."""
+"""``make repository`` on a copy: every address changes, and links and badges with it."""
 
-import json
+import re
 import shutil
-import tomllib
 from pathlib import Path
 
 import pytest
 import set_repository
+from addresses import read_address, set_badges, set_links
 
 ROOT = Path(__file__).resolve().parent.parent
-OLD = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["urls"]["Repository"]
-OLD = OLD.removeprefix("https://github.com/")
+OLD = read_address(ROOT / "pyproject.toml")
 
 
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
+    (tmp_path / "book").mkdir()
     for name in ("pyproject.toml", "_config.yml", "README.md"):
         shutil.copy(ROOT / name, tmp_path / name)
+    for name in ("bibliography.md", "references.toml"):
+        shutil.copy(ROOT / "book" / name, tmp_path / "book" / name)
     shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
     monkeypatch.setattr(set_repository, "ROOT", tmp_path)
     return tmp_path
@@ -30,18 +32,46 @@ def texts(folder):
     }
 
 
-def test_every_address_is_replaced_and_nothing_else_and_can_be_changed_back(copy):
+def test_every_address_is_replaced_and_can_be_changed_back(copy):
     before = texts(copy)
-    assert set_repository.main(["some-one/some.book"]) == 0
+    assert set_repository.main(["Some-One/some.book"]) == 0
+    address = read_address(copy / "pyproject.toml")
+    assert address == ("Some-One/some.book", "https://some-one.github.io/some.book")
     after = texts(copy)
-    assert after == {name: text.replace(OLD, "some-one/some.book") for name, text in before.items()}
-    for name in ("pyproject.toml", "_config.yml", "README.md"):
-        assert after[name] != before[name]
-    for path in (copy / "notebooks").glob("*.ipynb"):
-        cells = json.loads(path.read_text())["cells"]
-        assert "github.com/some-one/some.book" in "".join(map(str, cells))
-    assert set_repository.main([OLD]) == 0
+    for name, text in after.items():
+        assert OLD.repository not in text, name
+        names_it = not name.startswith("book/") and not name.endswith("ruff.toml")
+        assert ("Some-One/some.book" in text) == names_it, name
+        if name.endswith(".ipynb"):
+            assert "](../" not in text
+    assert set_repository.main([OLD.repository, OLD.site]) == 0
     assert texts(copy) == before
+
+
+def test_another_site_may_be_named(copy):
+    assert set_repository.main(["some-one/book", "https://example.org/mnist/"]) == 0
+    assert read_address(copy / "pyproject.toml").site == "https://example.org/mnist"
+    chapters = "".join(path.read_text() for path in copy.glob("notebooks/*.ipynb"))
+    assert "](https://example.org/mnist/book/results.html)" in chapters
+
+
+def test_badges_stand_under_the_title_where_a_repository_is_set(copy):
+    text, unset = "# 1. Title\n\nText.", read_address(copy / "pyproject.toml")
+    set_ = unset._replace(repository="some/book", site="https://some.github.io/book")
+    title, row, rest = set_badges(text, set_, "01_x").split("\n\n")
+    assert re.findall(r"\[(?:!\[)?([\w ]+)\]", row) == ["Open in Colab", "Binder", "Download"]
+    assert "/some/book/blob/main/notebooks/01_x.ipynb)" in row
+    assert (title, rest) == ("# 1. Title", "Text.")
+    unset = unset._replace(repository="OWNER/REPOSITORY")
+    assert set_badges(f"{title}\n\n{row}\n\n{rest}", unset, "01_x") == text
+
+
+def test_links_go_there_and_back(copy):
+    here = read_address(copy / "pyproject.toml")._replace(repository="a/b", site="https://a.b/c")
+    away = "[x](../book/results.md) [y](../book/glossary.md#loss) [z](01_x.ipynb)"
+    there = set_links(away, here)
+    assert "https://a.b/c/book/glossary.html#loss" in there
+    assert set_links(there, here._replace(repository="OWNER/REPOSITORY")) == away
 
 
 @pytest.mark.parametrize("arguments", [[], [""], ["name"], ["a/b/c"], ["https://github.com/a/b"]])

@@ -1,38 +1,46 @@
 """Write the repository's address into the files that name it.
 
-    python tools/set_repository.py owner/name
+    python tools/set_repository.py owner/name [https://site]
 
-The address stands in pyproject.toml; wherever else the same address is written
-(setup cells, _config.yml, README.md), it is replaced along with it.
+The addresses stand in pyproject.toml, that of the site as GitHub publishes it if no other
+is given. Wherever else the same addresses are written (setup cells, _config.yml,
+README.md), they are replaced along with them. The chapters get badges and links that
+work anywhere (``chapter_text.py``).
 """
 
 from __future__ import annotations
 
 import re
 import sys
-import tomllib
 from pathlib import Path
+
+import chapter_text
+from addresses import read_address, site_of
 
 from mnistlib.files import atomic_write
 
 ROOT = Path(__file__).resolve().parent.parent
-HOST = "https://github.com/"
 
 
 def main(arguments: list[str]) -> int:
-    if len(arguments) != 1 or not re.fullmatch(r"[\w.-]+/[\w.-]+", arguments[0]):
+    if len(arguments) not in {1, 2} or not re.fullmatch(r"[\w.-]+/[\w.-]+", arguments[0]):
         print("say which repository: make repository REPO=owner/name", file=sys.stderr)
         return 1
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    old = project["urls"]["Repository"].removeprefix(HOST)
+    repository, *sites = arguments
+    old = read_address(ROOT / "pyproject.toml")
+    replaced = {
+        old.site: (sites or [site_of(repository)])[0].rstrip("/"),
+        old.repository: repository,
+    }
+    addresses = "|".join(map(re.escape, replaced))
     for path in files():
         text = path.read_text(encoding="utf-8")
-        changed = re.sub(rf"(?<![\w.-]){re.escape(old)}(?![\w.-])", arguments[0], text)
+        changed = re.sub(rf"(?<![\w.-])(?:{addresses})(?![\w.-])", lambda m: replaced[m[0]], text)
         if changed != text:
             with atomic_write(path) as file:
                 file.write(changed.encode())
             print(path.relative_to(ROOT))
-    return 0
+    return chapter_text.update_texts(ROOT)
 
 
 def files() -> list[Path]:

@@ -1,9 +1,10 @@
 """What this book asks of Sphinx beyond what extensions offer.
 
 - What chapters and benchmarks recorded, in ``records.py``.
+- Figures, links and terms made of a chapter's plain text, in ``plain_chapters.py`` and
+  ``terms.py``.
 - Alternative text of figures, from where ``mnistlib.figures.show`` stores it.
-- The number of a figure in the links to it.
-- The repository's address for the buttons, from the environment.
+- No buttons that lead nowhere.
 - Nothing from other hosts, and nothing that no page needs.
 """
 
@@ -14,24 +15,16 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import plain_chapters
 import records
-from docutils import nodes
+import terms
 from myst_nb.core.render import NbElementRenderer
 from sphinx.application import Sphinx
 from sphinx.config import Config
-from sphinx.environment import BuildEnvironment
 from sphinx.errors import PycodeError
 from sphinx.pycode import ModuleAnalyzer
 
 UNKNOWN_REPOSITORY = "OWNER/REPOSITORY"
-
-
-def reread_chapters_together(
-    app: Sphinx, env: BuildEnvironment, added: set[str], changed: set[str], removed: set[str]
-) -> list[str]:
-    """Read all chapters anew when one has changed: their texts quote each other's numbers."""
-    chapters = {name for name in env.found_docs if name.startswith("notebooks/")}
-    return sorted(chapters) if chapters & (added | changed | removed) else []
 
 
 def keep_alt_text() -> None:
@@ -52,29 +45,11 @@ def keep_alt_text() -> None:
     NbElementRenderer.render_image = render_image_with_alt
 
 
-def number_links_to_figures(app: Sphinx, doctree: nodes.document, page: str) -> None:
-    """Say which figure ``[the figure](#fig-...)`` is; in Colab and on GitHub these words stay."""
-    numbers = app.env.toc_fignumbers.get(page, {}).get("figure", {})
-    for link in doctree.findall(nodes.reference):
-        if number := numbers.get(link.get("refid")):
-            text = app.config.numfig_format["figure"] % ".".join(map(str, number))
-            link[:] = [nodes.Text(text)]
-
-
-def set_repository(app: Sphinx, config: Config) -> None:
-    """Point the buttons at the repository, or leave out those that would lead nowhere."""
+def drop_unknown_repository(app: Sphinx, config: Config) -> None:
+    """Leave out buttons that would lead nowhere, until ``make repository`` has been run."""
     options = config.html_theme_options
-    name = os.environ.get("BOOK_REPOSITORY") or os.environ.get("GITHUB_REPOSITORY")
-    if name:
-        options["repository_url"] = f"https://github.com/{name}"
     if options["repository_url"].endswith(UNKNOWN_REPOSITORY):
         options["use_repository_button"] = options["use_issues_button"] = False
-    chapters = Path(app.srcdir, "notebooks").glob("*.ipynb")
-    if any(UNKNOWN_REPOSITORY in path.read_text(encoding="utf-8") for path in chapters):
-        # In Colab their first cells would install from nowhere.
-        options["launch_buttons"] = {}
-        # Not the logger: Sphinx is quiet here, and this is no warning.
-        print("No Colab or Binder buttons: no repository is set (make repository REPO=owner/name).")
 
 
 def set_base_url(app: Sphinx, config: Config) -> None:
@@ -111,18 +86,6 @@ def drop_thebe(app: Sphinx) -> None:
     files[:] = [(name, options) for name, options in files if name != "sphinx-thebe.css"]
 
 
-def mend_citations(
-    app: Sphinx,
-    page: str,
-    template: str,
-    context: dict[str, object],
-    doctree: nodes.document | None,
-) -> None:
-    """Let a list of citations be no list: docutils gives its items another role than a list's."""
-    if body := context.get("body"):
-        context["body"] = body.replace('<div role="list" class="citation', '<div class="citation')
-
-
 def lighten(app: Sphinx, exception: Exception | None) -> None:
     """Leave out what no page needs: icons twice, and MathJax in all its forms."""
     if exception or app.builder.format != "html":
@@ -140,14 +103,12 @@ def lighten(app: Sphinx, exception: Exception | None) -> None:
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
-    records.setup(app)
+    for jobs in (records, plain_chapters, terms):
+        jobs.setup(app)
     # Before the extensions that read these settings.
-    app.connect("config-inited", set_repository, priority=1)
+    app.connect("config-inited", drop_unknown_repository, priority=1)
     app.connect("config-inited", set_base_url, priority=1)
     app.connect("config-inited", leave_mocked_sources_unread)
-    app.connect("env-get-outdated", reread_chapters_together)
-    app.connect("doctree-resolved", number_links_to_figures)
-    app.connect("html-page-context", mend_citations)
     app.connect("build-finished", lighten)
     keep_alt_text()
     drop_thebe(app)

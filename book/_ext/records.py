@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -12,6 +14,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from mnistlib.errors import MnistError
+from mnistlib.results import VALUES_MIME_TYPE
 
 
 class TableDirective(SphinxDirective):
@@ -34,9 +37,10 @@ class ChapterFigureDirective(SphinxDirective):
 
     def run(self) -> list[nodes.Node]:
         chapter, name = self.arguments
-        for cell in read_cells(self.env, chapter):
-            if cell.metadata.get("mystnb", {}).get("figure", {}).get("name") == name:
-                for output in cell.outputs:
+        cells = read_cells(self.env, chapter)
+        for cell, below in pairwise(cells):
+            if re.match(rf"\*\*Figure \S+<!--{name}-->", below.source):
+                for output in cell.get("outputs", []):
                     if "image/png" in output.get("data", {}):
                         return [self.figure(output)]
         raise self.error(f"{chapter} shows no figure {name!r}: has it been run?")
@@ -54,15 +58,16 @@ class ChapterFigureDirective(SphinxDirective):
 
 
 class RecordedRole(SphinxRole):
-    """``{recorded}`CHAPTER:NAME```: a value that ``mnistlib.results.glue`` left in a chapter."""
+    """``{recorded}`CHAPTER:NAME```: a value that ``mnistlib.results.record`` left in a chapter."""
 
     def run(self) -> tuple[list[nodes.Node], list[nodes.system_message]]:
         chapter, _, name = self.text.partition(":")
         for cell in read_cells(self.env, chapter):
             for output in cell.get("outputs", []):
-                if output.get("metadata", {}).get("scrapbook", {}).get("name") == name:
-                    return [nodes.Text(next(iter(output["data"].values())))], []
-        message = f"{chapter} glues no {name!r}: has it been run?"
+                values = output.get("data", {}).get(VALUES_MIME_TYPE, {})
+                if name in values:
+                    return [nodes.Text(values[name])], []
+        message = f"{chapter} records no {name!r}: has it been run?"
         return [], [self.inliner.reporter.error(message, line=self.lineno)]
 
 

@@ -21,6 +21,7 @@ from mnistlib.errors import FileFormatError, MnistError
 from mnistlib.machine import FRAMEWORKS, current_device, current_versions
 
 MIME_TYPE = "application/vnd.mnistlib.result+json"
+VALUES_MIME_TYPE = "application/vnd.mnistlib.values+json"
 
 
 class Interval(NamedTuple):
@@ -166,38 +167,66 @@ def collect(folder: str | os.PathLike) -> list[Result]:
     results = []
     for path in sorted(Path(folder).glob("*.ipynb")):
         try:
-            cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-            outputs = [output for cell in cells for output in cell.get("outputs", ())]
-            for output in outputs:
+            for output in _outputs(path):
                 if (stored := output.get("data", {}).get(MIME_TYPE)) is not None:
                     interval = Interval(*stored["interval"])
                     results.append(Result(**{**stored, "interval": interval}))
-        except (ValueError, TypeError, KeyError) as error:
-            raise FileFormatError(
-                f"{path}: its results can't be read ({error}): run `make notebooks`"
-            ) from error
+        except (AttributeError, TypeError, KeyError) as error:
+            raise _unreadable(path, error) from error
     return results
 
 
-def glue(name: str, value: object) -> None:
-    """Store a value in a notebook's output, for the prose to take it from there.
+def record(**values: object) -> None:
+    """Keep values in a notebook's output, for the text to quote; nothing is shown.
 
-    In the text, ``{glue:text}`NAME``` shows it. This writes what
-    ``myst_nb.glue(name, value, display=False)`` would, without that package, so
-    chapters need nothing that Colab lacks.
+    In the text, ``97.3%<!--test-accuracy-->`` is followed by the invisible name of a value
+    that ``record(test_accuracy=...)`` has kept. ``make notebooks`` writes the current
+    value there.
 
     Parameters
     ----------
-    name
-        The name to use in the text, once in a chapter.
-    value
-        What to show; its ``str`` is stored.
+    values
+        What the text may quote, as it shall stand there; the ``str`` of each is kept. An
+        underscore in a name becomes a hyphen.
     """
     from IPython.display import display
 
-    prefix = "application/papermill.record/"
-    display(
-        {f"{prefix}text/plain": str(value)},
-        metadata={"scrapbook": {"name": name, "mime_prefix": prefix}},
-        raw=True,
-    )
+    kept = {name.replace("_", "-"): str(value) for name, value in values.items()}
+    display({VALUES_MIME_TYPE: kept}, raw=True)
+
+
+def recorded(path: str | os.PathLike) -> dict[str, str]:
+    """Read the values that a notebook has kept by :func:`record`.
+
+    Parameters
+    ----------
+    path
+        The notebook.
+
+    Returns
+    -------
+    dict
+        The values by their names.
+
+    Raises
+    ------
+    mnistlib.FileFormatError
+        If the notebook isn't JSON.
+    """
+    values = {}
+    for output in _outputs(Path(path)):
+        values |= output.get("data", {}).get(VALUES_MIME_TYPE, {})
+    return values
+
+
+def _outputs(path: Path) -> list[dict]:
+    """Read the outputs of a notebook's cells."""
+    try:
+        cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+        return [output for cell in cells for output in cell.get("outputs", ())]
+    except (ValueError, TypeError, KeyError) as error:
+        raise _unreadable(path, error) from error
+
+
+def _unreadable(path: Path, error: Exception) -> FileFormatError:
+    return FileFormatError(f"{path}: its results can't be read ({error}): run `make notebooks`")

@@ -127,6 +127,18 @@ def test_figures_belong_to_the_page(new_reader, scheme):
     assert all(contrast(line, paper) >= 3 for line in lines)
 
 
+def test_a_term_shows_its_definition_on_focus_and_on_hover(new_reader):
+    with new_reader() as reader:
+        page = reader.open("notebooks/02_keras_tfds.html")
+        first, second = (page.locator(".term").nth(i) for i in range(2))
+        definitions = [each.locator("[role=tooltip]") for each in (first, second)]
+        first.locator("a").focus()
+        assert [each.is_visible() for each in definitions] == [True, False]
+        first.locator("a").blur()
+        second.hover()
+        assert [each.is_visible() for each in definitions] == [False, True]
+
+
 def contrast(color, other):
     """As WCAG 2 defines it."""
     linear = np.array([color, other]) / 255

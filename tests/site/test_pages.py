@@ -67,20 +67,30 @@ def test_a_chapter_shows_its_outputs(page):
     main = parsed(page).main
     assert len(main.select(".cell_output img")) == num_figures > 0
     assert len(main.select("table.result")) == len(results) > 0
-    assert not re.search(r"{\w+(:\w+)?}`", main.get_text())
     # Solutions are there, and shut until asked for.
-    assert len(main.select("details, .toggle.admonition, .admonition.solution")) >= 3
+    exercises = main.select("section[id^=exercise-]")
+    assert len(exercises) >= 4
+    assert all(each.select("details:not([open])") for each in exercises)
 
 
 @pytest.mark.parametrize("page", NOTEBOOKS)
 def test_figures_are_numbered_and_referred_to(page):
     main = parsed(page).main
     captions = [text(each) for each in main.select("figure .caption-number")]
-    number = re.match(r"notebooks/0*(\d+)_", page)
-    before = f"Figure {number[1]}." if number else "Figure "
-    assert captions and captions == [f"{before}{i}" for i in range(1, len(captions) + 1)]
+    number = re.match(r"notebooks/0*(\w+?)_", page)[1].upper()
+    assert captions and captions == [f"Figure {number}.{i + 1}." for i in range(len(captions))]
     links = main.select("p a[href^='#fig-']:not(.headerlink)")
-    assert {text(link) for link in links} == set(captions)
+    assert {f"{text(link)}." for link in links} == set(captions)
+
+
+@pytest.mark.parametrize("page", NOTEBOOKS)
+def test_terms_have_definitions_and_no_marker_is_left(page):
+    article = parsed(page).article
+    terms = article.select(".term")
+    assert len(terms) >= 5
+    for term in terms:
+        assert term.a["aria-describedby"] == term.select_one("[role=tooltip]")["id"]
+    assert "<!--" not in str(article)
 
 
 def test_the_landing_page_shows_what_the_book_is():

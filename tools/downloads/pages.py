@@ -16,14 +16,13 @@ from bs4 import BeautifulSoup, NavigableString, Tag
 
 from mnistlib.errors import MnistError
 
-SCREEN_ONLY = "a.headerlink, button, script, style, .backrefs, .toctree-wrapper"
+SCREEN_ONLY = "a.headerlink, button, script, style, .toctree-wrapper, .term .definition"
+SCREEN_ONLY += ", p:has(img[src*=open-in-colab])"
 # What keeps its class: the style sheet and the Typst filter know these.
 BLOCKS = {
     "admonition",
     "admonition-title",
-    "exercise",
     "solution",
-    "citation",
     "signature",
     "definition",
 }
@@ -177,6 +176,12 @@ def plain_code(article: Tag) -> None:
 
 def blocks(article: Tag) -> None:
     """Turn what pandoc would lose the class, the id or the place of into what it keeps."""
+    # What a screen unfolds has a title.
+    for details in article.find_all("details"):
+        title = details.summary
+        title.string = (title.find(class_="collapsed") or title).get_text()
+        title.name, title["class"] = "p", ["admonition-title"]
+        details.name, details["class"] = "div", ["solution"]
     for title in article.select("p.admonition-title, p.rubric"):
         wrap_contents(title, "strong")
         title.name, title["class"] = "div", ["admonition-title"]
@@ -191,9 +196,6 @@ def blocks(article: Tag) -> None:
         definition.unwrap()
     for tag in article.select("dt[id], p[id]"):
         wrap_contents(tag, "span", {"id": tag.attrs.pop("id")})
-    # On a screen a reference's label stands beside its paragraph.
-    for citation in article.select("div.citation"):
-        citation.p.insert(0, citation.find("span", class_="label").extract(), " ")
 
 
 def bare_tags(article: Tag) -> None:
