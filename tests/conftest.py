@@ -13,6 +13,16 @@ from mnistlib.data import load, official, offline, resolve
 # Their modules' tests compute on "the device", whichever and however many there are.
 ON_DEVICES = {"test_jax", "test_keras", "test_programs", "test_tf_softmax"}
 
+# Let the CPU be as many devices to TensorFlow as XLA_FLAGS lets it be to JAX: here, before
+# a test's module makes a tensor.
+if count := re.search(r"device_count=(\d+)", os.environ.get("XLA_FLAGS", "")):
+    import tensorflow as tf
+
+    [cpu] = tf.config.list_physical_devices("CPU")
+    tf.config.set_logical_device_configuration(
+        cpu, [tf.config.LogicalDeviceConfiguration()] * int(count[1])
+    )
+
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what depends on the digits or on devices, for tools/as_colab.py."""
@@ -21,17 +31,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("digits")
         if item.path.stem in ON_DEVICES:
             item.add_marker("devices")
-
-
-@pytest.fixture(scope="session", autouse=True)
-def several_devices():
-    """Let the CPU be as many devices to TensorFlow as XLA_FLAGS lets it be to JAX."""
-    if count := re.search(r"device_count=(\d+)", os.environ.get("XLA_FLAGS", "")):
-        import tensorflow as tf
-
-        [cpu] = tf.config.list_physical_devices("CPU")
-        devices = [tf.config.LogicalDeviceConfiguration()] * int(count[1])
-        tf.config.set_logical_device_configuration(cpu, devices)
 
 
 @pytest.fixture(scope="session")
