@@ -100,6 +100,7 @@ def test_every_figure_has_a_caption_and_is_referred_to(path):
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 def test_the_text_is_plain_markdown(path):
+    assert not re.search(r"^[`~]{3,}\{", prose(read(path)), re.MULTILINE)
     text = CODE_AND_MATH.sub("", prose(read(path)))
     markup = re.findall(r"\{[\w:-]+\}|:::|^:[\w-]+:|^%|glue|\]\(#|glossary\.", text, re.MULTILINE)
     assert markup == []
