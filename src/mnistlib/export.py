@@ -66,8 +66,8 @@ def export_classifier(model: keras.Model, folder: str | os.PathLike) -> Path:
     -------
     pathlib.Path
         The folder. Its signatures ``serving_default`` (float32 from 0 to 1) and
-        ``serving_bytes`` (uint8) both take ``images`` ``(batch, 28, 28)`` and give
-        ``classes`` and ``probabilities``, as :class:`Answers`.
+        ``serving_bytes`` (uint8) take ``images`` ``(batch, 28, 28)`` and give
+        the fields of :class:`Answers`.
 
     Raises
     ------
@@ -87,10 +87,7 @@ def export_classifier(model: keras.Model, folder: str | os.PathLike) -> Path:
         logits = model(tf.reshape(images, (-1, *image_shape)), training=False)
         logits = tf.ensure_shape(logits, (None, 10))
         logits = tf.debugging.check_numerics(logits, OVERFLOW)
-        return {
-            "classes": tf.argmax(logits, axis=1),
-            "probabilities": tf.nn.softmax(logits),
-        }
+        return {"classes": tf.argmax(logits, axis=1), "probabilities": tf.nn.softmax(logits)}
 
     def classify_bytes(images: tf.Tensor) -> dict[str, tf.Tensor]:
         return classify(tf.cast(images, tf.float32) / 255.0)
@@ -124,11 +121,6 @@ class ExportedClassifier:
 
     Needs TensorFlow, and nothing of the code that built the network.
 
-    Parameters
-    ----------
-    folder
-        Where it was written.
-
     Raises
     ------
     mnistlib.MnistError
@@ -156,17 +148,12 @@ class ExportedClassifier:
                 )
 
     def __call__(self, images: ArrayLike) -> Answers:
-        """Classify images.
+        """Turn images into :class:`Answers`.
 
         Parameters
         ----------
         images
             ``(batch, 28, 28)``, uint8, or float32 from 0 to 1.
-
-        Returns
-        -------
-        Answers
-            One for each image.
 
         Raises
         ------
@@ -214,22 +201,10 @@ def _check_finite(answers: Answers) -> None:
 
 
 def rest_request(images: ArrayLike) -> dict[str, object]:
-    """Write the body of a request to TensorFlow Serving, for ``json.dumps``.
+    """Return the body of a request to TensorFlow Serving, a dict for ``json.dumps``.
 
-    Parameters
-    ----------
-    images
-        ``(batch, 28, 28)``, uint8, or float32 from 0 to 1.
-
-    Returns
-    -------
-    dict
-        To be sent by POST to ``http://HOST:8501/v1/models/NAME:predict``.
-
-    Raises
-    ------
-    mnistlib.MnistError
-        If shape, type or range are others.
+    It is sent by POST to ``http://HOST:8501/v1/models/NAME:predict``. Images and
+    errors are those of :class:`ExportedClassifier`.
 
     References
     ----------
@@ -240,17 +215,9 @@ def rest_request(images: ArrayLike) -> dict[str, object]:
 
 
 def rest_answer(answers: Answers) -> dict[str, object]:
-    """Write the answer that TensorFlow Serving gives to :func:`rest_request`.
+    """Return what TensorFlow Serving answers to :func:`rest_request`, a dict for ``json.dumps``.
 
-    Parameters
-    ----------
-    answers
-        What the signature returned.
-
-    Returns
-    -------
-    dict
-        One object for each image. The server may print fewer digits of a number.
+    It has an object for each image. The server may print fewer digits of a number.
 
     Raises
     ------

@@ -5,7 +5,7 @@ messages, and ``manifest.json``, which holds the features, the counts and the
 SHA-256 sum of each shard.
 """
 
-from mnistlib.tfrecord.framing import Record, crc32c, frame, masked_crc32c, read_records
+from mnistlib.tfrecord.framing import Record, read_records
 from mnistlib.tfrecord.manifest import Manifest, Shard
 from mnistlib.tfrecord.reading import read, verify
 from mnistlib.tfrecord.schema import Feature
@@ -16,9 +16,6 @@ __all__ = [
     "Manifest",
     "Record",
     "Shard",
-    "crc32c",
-    "frame",
-    "masked_crc32c",
     "read",
     "read_records",
     "verify",

@@ -30,15 +30,12 @@ class Record(NamedTuple):
 
     Attributes
     ----------
-    index : int
-        Its place among the records, from 0.
     offset : int
         Where its frame begins, in bytes of the unpacked file.
     data : bytes
         What the frame holds.
     """
 
-    index: int
     offset: int
     data: bytes
 
@@ -117,21 +114,14 @@ def check_compression(compression: str) -> None:
 
 
 def read_records(path: str | os.PathLike, compression: str = "") -> Iterator[Record]:
-    """Read a file record by record and check every sum.
+    """Read a file :class:`mnistlib.tfrecord.Record` by record, and check every sum.
 
     In plain Python, some 10 MB/s: to find damage, not to train from.
 
     Parameters
     ----------
-    path
-        A TFRecord file.
-    compression
-        ``""`` or ``"GZIP"``.
-
-    Yields
-    ------
-    Record
-        In the order of the file.
+    path, compression
+        A TFRecord file, and ``""`` or ``"GZIP"``.
 
     Raises
     ------
@@ -155,27 +145,12 @@ def read_records(path: str | os.PathLike, compression: str = "") -> Iterator[Rec
                 ) from error
             if data is None:
                 return
-            yield Record(index, offset, data)
+            yield Record(offset, data)
             offset += FRAME_BYTES + len(data)
 
 
 def count_records(path: str | os.PathLike) -> int | None:
-    """Count the records of an uncompressed file by going from length to length.
-
-    Reads no data and no sums, so 60,000 records take some 0.05 s. It is what makes
-    a file safe for TensorFlow, which allocates what a length asks for: one of
-    2**62 ends the process.
-
-    Returns
-    -------
-    int or None
-        How many there are; None if they don't end where the file does.
-
-    Raises
-    ------
-    mnistlib.MnistError
-        If the file can't be opened.
-    """
+    """Count an uncompressed file's records by their lengths; None if they end elsewhere than it."""
     with _open(path) as file:
         num_bytes = os.fstat(file.fileno()).st_size
         num_records = offset = 0

@@ -62,6 +62,20 @@ class Manifest:
     compression: str = ""
     classes: tuple[str, ...] = ()
 
+    def __post_init__(self) -> None:
+        check_compression(self.compression)
+        if not self.features or not self.shards:
+            raise MnistError("it lists no features or no shards")
+        # TensorFlow makes room for all values before it looks whether they are there.
+        num_values = sum(math.prod(feature.shape) for feature in self.features.values())
+        for shard in self.shards:
+            if Path(shard.name).name != shard.name:
+                raise MnistError(f"{shard.name!r} lies outside the folder")
+            if shard.num_examples < 1:
+                raise MnistError(f"{shard.name} is empty")
+            if shard.num_examples * num_values > shard.num_bytes * MAX_RATIO[self.compression]:
+                raise MnistError(f"{shard.name} is too small for such examples")
+
     @property
     def num_examples(self) -> int:
         """How many examples all shards hold."""
@@ -75,24 +89,14 @@ class Manifest:
 
     @classmethod
     def load(cls, folder: Path) -> Manifest:
-        """Read ``manifest.json``.
-
-        Raises
-        ------
-        mnistlib.MnistError
-            If the folder has none.
-        mnistlib.FileFormatError
-            If it isn't a manifest of this format, or one of nothing.
-        mnistlib.ChecksumError
-            If it was altered.
-        """
+        """Read ``manifest.json``; MnistError if there is none, or it can't be true."""
         path = Path(folder, FILE_NAME)
         try:
             with open_to_read(path) as file:
                 content = json.load(file)
             expected = content.pop("sha256")
-            if content.pop("format") != FORMAT:
-                raise ValueError(f"not of format {FORMAT}")
+            if content["format"] != FORMAT:
+                raise MnistError(f"not of format {FORMAT}")
             manifest = cls(
                 features={
                     name: Feature(**{**each, "shape": tuple(each["shape"])})
@@ -102,30 +106,14 @@ class Manifest:
                 compression=content["compression"],
                 classes=tuple(content["classes"]),
             )
-            manifest._check()
         except OSError as error:
-            raise MnistError(
-                f"{path}: can't be read ({error.strerror}): is it a dataset?"
-            ) from error
+            reason = f"can't be read ({error.strerror}): is it a dataset?"
+            raise MnistError(f"{path}: {reason}") from error
         except (MnistError, *MALFORMED) as error:
             raise FileFormatError(f"{path}: no manifest ({error}): write the data anew") from error
-        if _digest({"format": FORMAT, **content}) != expected:
+        if _digest(content) != expected:
             raise ChecksumError(f"{path}: was altered after it was written: write the data anew")
         return manifest
-
-    def _check(self) -> None:
-        check_compression(self.compression)
-        if not self.features or not self.shards:
-            raise ValueError("it lists no features or no shards")
-        # TensorFlow makes room for all values before it looks whether they are there.
-        num_values = sum(math.prod(feature.shape) for feature in self.features.values())
-        for shard in self.shards:
-            if Path(shard.name).name != shard.name:
-                raise ValueError(f"{shard.name!r} lies outside the folder")
-            if shard.num_examples < 1:
-                raise ValueError(f"{shard.name} is empty")
-            if shard.num_examples * num_values > shard.num_bytes * MAX_RATIO[self.compression]:
-                raise ValueError(f"{shard.name} is too small for such examples")
 
 
 def _digest(content: dict[str, object]) -> str:

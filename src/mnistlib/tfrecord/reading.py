@@ -33,23 +33,19 @@ def read(
     shuffle: int = 0,
     seed: int | None = None,
     parallel_reads: int = 1,
-    deterministic: bool = True,
-    drop_remainder: bool = False,
 ) -> tf.data.Dataset:
     """Read a dataset that :func:`mnistlib.tfrecord.write` wrote.
 
-    Before anything else it compares the size of each file with the manifest, and
-    goes through the lengths of an uncompressed file's records, without reading
-    their data: a file that is missing, cut off or asks for absurd amounts of memory
-    is found here. An altered byte is found when TensorFlow gets to it;
-    :func:`verify` finds it at once, and is for files from elsewhere.
+    Before anything else it compares the size of each file with the manifest, and in
+    uncompressed files the number of records: a file that is missing, cut off or asks
+    for absurd amounts of memory is found here. An altered byte is found when
+    TensorFlow gets to it; :func:`verify` finds it at once, and is for files from
+    elsewhere.
 
     Parameters
     ----------
-    folder
-        The dataset's folder.
     batch_size
-        Examples in a batch.
+        The last batch may be smaller.
     keys
         Give tuples of these features, ``("image", "label")`` for ``fit``;
         dictionaries of all features if it isn't given.
@@ -63,10 +59,6 @@ def read(
     parallel_reads
         How many shards to read at once, an example from each in turn. 1 keeps
         the order in which the examples were written.
-    deterministic
-        Whether the order of parallel reads has to be the same every time.
-    drop_remainder
-        Whether to drop a last batch that isn't full.
 
     Returns
     -------
@@ -86,7 +78,16 @@ def read(
             "use 1 or more, 1 or more, 0 or more"
         )
     manifest = Manifest.load(Path(folder))
-    _check_features(folder, manifest, features, keys)
+    for name, feature in (features or {}).items():
+        if manifest.features.get(name) != feature:
+            raise MnistError(
+                f"{folder}: feature {name!r} is {manifest.features.get(name)}, not {feature}: "
+                "read other data, or write this anew"
+            )
+    if unknown := set(keys or ()) - set(manifest.features):
+        raise MnistError(
+            f"{folder}: no features {sorted(unknown)}: choose from {sorted(manifest.features)}"
+        )
     paths = [str(_check_frames(folder, shard, manifest)) for shard in manifest.shards]
 
     files = tf.data.Dataset.from_tensor_slices(paths)
@@ -104,35 +105,18 @@ def read(
         parsed = parse_batch(serialized, manifest.features)
         return parsed if keys is None else tuple(parsed[key] for key in keys)
 
-    options = tf.data.Options()
-    options.deterministic = deterministic
-    num_batches = manifest.num_examples / batch_size
+    num_batches = math.ceil(manifest.num_examples / batch_size)
     return (
         records.batch(_parse_size(manifest))
         .map(parse, num_parallel_calls=tf.data.AUTOTUNE)
-        .rebatch(batch_size, drop_remainder=drop_remainder)
-        .apply(
-            tf.data.experimental.assert_cardinality(
-                math.floor(num_batches) if drop_remainder else math.ceil(num_batches)
-            )
-        )
+        .rebatch(batch_size)
+        .apply(tf.data.experimental.assert_cardinality(num_batches))
         .prefetch(tf.data.AUTOTUNE)
-        .with_options(options)
     )
 
 
 def verify(folder: str | os.PathLike) -> Manifest:
-    """Check every byte of a dataset: sums, and each example against the features.
-
-    Parameters
-    ----------
-    folder
-        The dataset's folder.
-
-    Returns
-    -------
-    Manifest
-        What it holds, all of it seen.
+    """Check every byte of a dataset, and each example, against its :class:`Manifest`: return that.
 
     Raises
     ------
@@ -148,31 +132,13 @@ def verify(folder: str | os.PathLike) -> Manifest:
     return manifest
 
 
-def _check_features(
-    folder: str | os.PathLike,
-    manifest: Manifest,
-    expected: Mapping[str, Feature] | None,
-    keys: Sequence[str] | None,
-) -> None:
-    for name, feature in (expected or manifest.features).items():
-        if manifest.features.get(name) != feature:
-            raise MnistError(
-                f"{folder}: feature {name!r} is {manifest.features.get(name)}, not {feature}: "
-                "read other data, or write this anew"
-            )
-    if unknown := set(keys or ()) - set(manifest.features):
-        raise MnistError(
-            f"{folder}: no features {sorted(unknown)}: choose from {sorted(manifest.features)}"
-        )
-
-
 def _check_frames(folder: str | os.PathLike, shard: Shard, manifest: Manifest) -> Path:
     """Return a shard's path, once TensorFlow can read it and not be ended by a length."""
     path = Path(folder, shard.name)
     if not path.is_file():
         raise MnistError(f"{path}: is missing: copy the whole folder, or write the data anew")
-    # A compressed file's lengths can't be had without unpacking it; with those,
-    # TensorFlow makes no room before it has the data.
+    # TensorFlow makes room for what a length asks for: one of 2**62 ends the process.
+    # Not so in compressed files, whose lengths can't be had without unpacking them.
     if path.stat().st_size != shard.num_bytes or (
         not manifest.compression and count_records(path) != shard.num_examples
     ):
@@ -201,7 +167,7 @@ def _explain_damage(path: Path, shard: Shard, manifest: Manifest) -> NoReturn:
             parse_batch([record.data], manifest.features)
         except PARSE_ERRORS as error:
             raise FileFormatError(
-                f"{path}: record {record.index}, at byte {record.offset}: no example of the "
+                f"{path}: record {num_records}, at byte {record.offset}: no example of the "
                 f"features {sorted(manifest.features)} in the manifest: write the data anew"
             ) from error
         num_records += 1

@@ -15,6 +15,8 @@ from mnistlib.errors import MnistError
 # float32 in the file, and tf.io.decode_raw knows no unsigned integers of 32 and 64 bits.
 _BOTH = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "float16", "float32")
 DTYPES = {"numbers": (*_BOTH, "uint32"), "raw": (*_BOTH, "float64")}
+# The field of tf.train.Feature for each type of TensorFlow in the file.
+FIELDS = {tf.string: "bytes_list", tf.float32: "float_list", tf.int64: "int64_list"}
 
 
 @dataclass(frozen=True)
@@ -52,11 +54,11 @@ class Feature:
             )
 
     @property
-    def kind(self) -> str:
-        """The field of ``tf.train.Feature`` that holds it."""
+    def stored_dtype(self) -> tf.DType:
+        """The type in the file."""
         if self.encoding == "raw":
-            return "bytes_list"
-        return "float_list" if self.dtype.startswith("float") else "int64_list"
+            return tf.string
+        return tf.float32 if self.dtype.startswith("float") else tf.int64
 
     def encode(self, value: object) -> tf.train.Feature:
         """Turn an array of this shape, whose values this type holds exactly, into a message."""
@@ -64,20 +66,17 @@ class Feature:
         if array.shape != self.shape:
             raise MnistError(f"of shape {array.shape}, where {self.shape} is due")
         array = _convert(array, self.dtype)
-        if self.kind == "bytes_list":
+        if self.encoding == "raw":
             values = [array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()]
         else:
             # Not bool, which protobuf takes for no number.
-            dtype = np.float32 if self.kind == "float_list" else np.int64
-            values = array.ravel().astype(dtype).tolist()
-        return tf.train.Feature(**{self.kind: {"value": values}})
+            values = array.ravel().astype(self.stored_dtype.as_numpy_dtype).tolist()
+        return tf.train.Feature(**{FIELDS[self.stored_dtype]: {"value": values}})
 
     def spec(self) -> tf.io.FixedLenFeature:
         """Return what ``tf.io.parse_example`` has to know."""
-        if self.kind == "bytes_list":
-            return tf.io.FixedLenFeature([], tf.string)
-        dtype = tf.float32 if self.kind == "float_list" else tf.int64
-        return tf.io.FixedLenFeature(self.shape, dtype)
+        shape = () if self.encoding == "raw" else self.shape
+        return tf.io.FixedLenFeature(shape, self.stored_dtype)
 
     def decode(self, parsed: tf.Tensor) -> tf.Tensor:
         """Turn a batch, as ``tf.io.parse_example`` gives it, into ``(batch, *shape)``."""
@@ -104,20 +103,7 @@ def as_array(value: object) -> np.ndarray:
 
 
 def parse_batch(serialized: tf.Tensor, features: Mapping[str, Feature]) -> dict[str, tf.Tensor]:
-    """Parse a whole batch at once.
-
-    Parameters
-    ----------
-    serialized
-        Strings ``(batch,)``, each a ``tf.train.Example``.
-    features
-        What the examples hold.
-
-    Returns
-    -------
-    dict of str to tf.Tensor
-        ``(batch, *shape)`` for each feature.
-    """
+    """Turn strings ``(batch,)``, each an example, into ``(batch, *shape)`` for each feature."""
     spec = {name: feature.spec() for name, feature in features.items()}
     parsed = tf.io.parse_example(serialized, spec)
     return {name: feature.decode(parsed[name]) for name, feature in features.items()}

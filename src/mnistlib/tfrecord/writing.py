@@ -17,26 +17,25 @@ from mnistlib.tfrecord.framing import check_compression
 from mnistlib.tfrecord.manifest import Manifest, Shard
 from mnistlib.tfrecord.schema import Feature, feature_of
 
+Row = Mapping[str, object]  # one example: a value for each name
+
 
 def write(
     folder: str | os.PathLike,
-    examples: Mapping[str, np.ndarray] | Iterable[Mapping[str, object]],
+    examples: Mapping[str, np.ndarray] | Iterable[Row],
     *,
     features: Mapping[str, Feature] | None = None,
     shard_size: int | None = None,
     compression: str = "",
     classes: Sequence[str] = (),
 ) -> Manifest:
-    """Write a dataset into a new folder.
+    """Write a dataset into a new folder; return its :class:`Manifest`.
 
-    The folder gets its name when all is written. If the writer fails or is
-    killed, there is no such folder; what a killed one leaves is hidden, and
-    removed when something is written beside it a day later.
+    The folder gets its name when all is written: a writer that fails or is killed
+    leaves none. What a killed one leaves is hidden, and removed by one a day later.
 
     Parameters
     ----------
-    folder
-        The folder to make.
     examples
         Either a mapping of arrays, ``(n, ...)`` each, or an iterable that gives
         one mapping an example. An iterable is read once, and never held in memory.
@@ -50,11 +49,6 @@ def write(
         ``""`` or ``"GZIP"``.
     classes
         What the labels 0, 1, ... stand for.
-
-    Returns
-    -------
-    Manifest
-        What was written.
 
     Raises
     ------
@@ -86,9 +80,7 @@ def write(
     return manifest
 
 
-def _rows(
-    examples: Mapping[str, np.ndarray] | Iterable[Mapping[str, object]],
-) -> Iterable[Mapping[str, object]]:
+def _rows(examples: Mapping[str, np.ndarray] | Iterable[Row]) -> Iterable[Row]:
     if not isinstance(examples, Mapping):
         return examples
     sizes = {name: len(array) for name, array in examples.items()}
@@ -97,9 +89,7 @@ def _rows(
     return (dict(zip(examples, row, strict=True)) for row in zip(*examples.values(), strict=True))
 
 
-def _serialize(
-    rows: Iterable[Mapping[str, object]], features: Mapping[str, Feature]
-) -> Iterator[bytes]:
+def _serialize(rows: Iterable[Row], features: Mapping[str, Feature]) -> Iterator[bytes]:
     for index, row in enumerate(rows):
         if row.keys() != features.keys():
             raise MnistError(f"example {index} has {sorted(row)}, not {sorted(features)}")
@@ -125,16 +115,13 @@ def _write_shards(
 ) -> Iterator[Shard]:
     """Write all shards; how many there are is known, and named, at the end."""
     counts = []
-    first = next(serialized, None)
-    while first is not None:
-        rest = itertools.islice(serialized, None if shard_size is None else shard_size - 1)
-        path = folder / f"{len(counts)}"
+    for index, first in enumerate(serialized):
         counts.append(0)
-        with tf.io.TFRecordWriter(str(path), compression) as writer:
+        rest = itertools.islice(serialized, None if shard_size is None else shard_size - 1)
+        with tf.io.TFRecordWriter(str(folder / f"{index}"), compression) as writer:
             for data in itertools.chain([first], rest):
                 writer.write(data)
-                counts[-1] += 1
-        first = next(serialized, None)
+                counts[index] += 1
     suffix = ".tfrecord.gz" if compression else ".tfrecord"
     for index, count in enumerate(counts):
         name = f"{index:05}-of-{len(counts):05}{suffix}"
