@@ -8,26 +8,14 @@ from pathlib import Path
 
 import keras
 import numpy as np
-import pytest
 import tensorflow as tf
 
 from mnistlib.callbacks import SeedEpochs
+from mnistlib.keras_models import compile_classifier
 from mnistlib.pipelines import resumable_pipeline
 
 NUM_EPOCHS = 3
 STEPS_PER_EPOCH = 2
-
-
-class Killer(keras.callbacks.Callback):
-    """Ends the process after so many steps, with a signal that nothing can catch."""
-
-    def __init__(self, deadly_step):
-        super().__init__()
-        self.deadly_step = deadly_step
-
-    def on_train_batch_end(self, batch, logs=None):
-        if self.model.optimizer.iterations == self.deadly_step:
-            os.kill(os.getpid(), signal.SIGKILL)
 
 
 def train(backup, deadly_step=-1):
@@ -38,23 +26,24 @@ def train(backup, deadly_step=-1):
     labels = rng.integers(0, 3, len(images))
     layers = [keras.layers.Flatten(), keras.layers.Dropout(0.5), keras.layers.Dense(3)]
     seeds = SeedEpochs(seed=0)
-    callbacks = [seeds, keras.callbacks.BackupAndRestore(backup), Killer(deadly_step)]
+
+    def kill(batch, logs):
+        if model.optimizer.iterations == deadly_step:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    killer = keras.callbacks.LambdaCallback(on_train_batch_end=kill)
+    callbacks = [seeds, keras.callbacks.BackupAndRestore(backup), killer]
     with tf.device("CPU"):  # the same to the last bit, also where there is a GPU
-        model = keras.Sequential([keras.Input((4, 4)), *layers])
-        loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
-        model.compile(optimizer="adam", loss=loss)
+        model = compile_classifier(keras.Sequential([keras.Input((4, 4)), *layers]))
         batches = resumable_pipeline(images, labels, seeds.epoch, batch_size=8)
         history = model.fit(batches, epochs=NUM_EPOCHS, verbose=0, callbacks=callbacks)
     return len(history.epoch), model.get_weights()
 
 
-@pytest.mark.skipif(not hasattr(signal, "SIGKILL"), reason="needs a POSIX system")
 def test_a_killed_training_ends_where_an_undisturbed_one_ends(tmp_path):
     """The killed process dies in its second epoch; others resume, and run undisturbed."""
-    killed = subprocess.run(
-        [sys.executable, __file__, tmp_path / "killed", str(STEPS_PER_EPOCH + 1)],
-        capture_output=True,
-    )
+    command = [sys.executable, __file__, tmp_path / "killed", str(STEPS_PER_EPOCH + 1)]
+    killed = subprocess.run(command, capture_output=True)
     assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
     num_epochs, resumed = train(tmp_path / "killed")
     assert num_epochs == NUM_EPOCHS - 1
