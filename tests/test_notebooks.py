@@ -30,12 +30,12 @@ TAUGHT = {
         keras_models.mlp,
         keras_models.compile_classifier,
     ],
-    "03_keras_in_practice": [
+    "03_input_pipelines": [
         keras_models.dropout_mlp,
         pipelines.element_bytes,
         pipelines.build_pipeline,
     ],
-    "05_low_level_tensorflow": [
+    "06_low_level_tensorflow": [
         tf_softmax.Adam,
         tf_softmax.SoftmaxRegression,
         tf_softmax.make_batches,
@@ -43,14 +43,14 @@ TAUGHT = {
         tf_softmax.accuracy,
         tf_softmax.shuffle,
     ],
-    "06_tfrecords_cnn": [
+    "07_tfrecords": [
         framing.crc32c_table,
         framing.crc32c,
         framing.masked_crc32c,
         framing.frame,
         keras_models.cnn,
     ],
-    "07_jax_from_scratch": [
+    "09_jax_from_scratch": [
         jax_mlp.random_layer_params,
         jax_mlp.init_params,
         jax_mlp.predict,
@@ -58,7 +58,7 @@ TAUGHT = {
         jax_mlp.cross_entropy,
         jax_mlp.accuracy,
     ],
-    "08_jax_full_speed": [
+    "10_jax_full_speed": [
         jax_mlp.descend,
         jax_mlp.train_epoch,
         jax_mlp.numpy_init_params,
