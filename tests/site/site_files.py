@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 import pytest
+import yaml
 from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -12,9 +13,17 @@ SITE = ROOT / "_build" / "html"
 
 
 def pages():
-    """Return the address of every page, relative to the site's root."""
-    found = (str(path.relative_to(SITE)) for path in SITE.rglob("*.html"))
-    return sorted(path for path in found if not path.startswith("_static/"))
+    """Return the address of every page to read, relative to the site's root."""
+    found = {str(path.relative_to(SITE)) for path in SITE.rglob("*.html")}
+    return sorted(path for path in found - moved().keys() if not path.startswith("_static/"))
+
+
+@cache
+def moved():
+    """Return the addresses of pages that have moved, and where each leads."""
+    config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
+    redirects = config["sphinx"]["config"]["redirects"]
+    return {f"{old}.html": new for old, new in redirects.items()}
 
 
 @cache

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
-from site_files import SITE, pages
+from site_files import SITE, moved, pages
 
 from conftest import PHONE
 from mnistlib.figures import COLORS
@@ -155,6 +155,14 @@ def test_the_landing_page_shows_at_once_where_to_start(reader):
     ):
         box = each.bounding_box()
         assert box["y"] + box["height"] < page.viewport_size["height"]
+
+
+@pytest.mark.parametrize(("old", "new"), moved().items())
+def test_an_old_address_leads_to_the_chapter_that_has_moved(new_reader, old, new):
+    with new_reader() as reader:
+        reader.page.goto(f"{reader.site}/{old}#exercises")
+        reader.page.wait_for_url(f"**/notebooks/{new}#exercises")
+        assert reader.page.locator("section#exercises").count() == 1
 
 
 def test_search_finds_a_word(reader):
