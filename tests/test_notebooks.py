@@ -48,8 +48,8 @@ TAUGHT = {
         framing.crc32c,
         framing.masked_crc32c,
         framing.frame,
-        keras_models.cnn,
     ],
+    "08_cnn": [keras_models.cnn],
     "09_jax_from_scratch": [
         jax_mlp.random_layer_params,
         jax_mlp.init_params,
@@ -62,6 +62,8 @@ TAUGHT = {
         jax_mlp.descend,
         jax_mlp.train_epoch,
         jax_mlp.numpy_init_params,
+    ],
+    "11_jax_cnn": [
         jax_cnn.init_cnn,
         jax_cnn.conv,
         jax_cnn.cnn_logits,

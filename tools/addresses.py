@@ -15,6 +15,7 @@ from typing import NamedTuple
 UNKNOWN_REPOSITORY = "OWNER/REPOSITORY"
 BADGES = re.compile(r"^\[!\[Open in Colab\].*\n\n", re.MULTILINE)
 RELATIVE_LINK = re.compile(r"\]\(\.\./book/([\w-]+)\.md((?:#[\w-]+)?)\)")
+PICTURES = "book/_static/"
 
 
 class Address(NamedTuple):
@@ -51,14 +52,17 @@ def read_address(pyproject: Path) -> Address:
 
 
 def set_links(text: str, address: Address) -> str:
-    """Make links to the book's pages absolute, or relative if no repository is set.
+    """Make links to the book's pages and pictures absolute, or relative if none is set.
 
     >>> here = Address("some/book", "https://some.github.io/book")
     >>> set_links("[words](../book/glossary.md#batch)", here)
     '[words](https://some.github.io/book/book/glossary.html#batch)'
     """
+    pictures = f"](https://github.com/{address.repository}/raw/main/{PICTURES}"
     if address.is_set:
+        text = text.replace(f"](../{PICTURES}", pictures)
         return RELATIVE_LINK.sub(rf"]({address.site}/book/\1.html\2)", text)
+    text = text.replace(pictures, f"](../{PICTURES}")
     absolute = rf"\]\({re.escape(address.site)}/book/([\w-]+)\.html((?:#[\w-]+)?)\)"
     return re.sub(absolute, r"](../book/\1.md\2)", text)
 
