@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from mnistlib import MnistError
 from mnistlib.results import collect
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -35,32 +34,6 @@ def test_a_ratio_is_how_many_times_better_ours_is(compare):
     rate = compare.Comparison("rate", "images/s", 2.0, 5.0, 3, higher_is_better=True, note="why")
     assert time.ratio == 3 and "missed" not in str(time)
     assert rate.ratio == 2.5 and str(rate).endswith("2.5x  (aim 3: missed)\n  why")
-
-
-def test_both_ways_run_in_turn_and_the_median_counts(compare):
-    calls = []
-
-    def way(name, values):
-        values = iter(values)
-        return lambda: calls.append(name) or next(values)
-
-    medians = compare.in_turn(way("source", [5, 1, 3]), way("ours", [2, 9, 4]), repeats=3)
-    assert medians == (3, 4)
-    assert calls == ["source", "ours"] * 3
-
-
-def test_the_clock_stops_at_the_accuracy(compare):
-    calls = []
-
-    def training():
-        for value in (0.5, 0.9, 0.95):
-            calls.append(value)
-            yield value
-
-    assert compare.to_accuracy(0.9, training, lambda: calls.append("reset"), limit=3)() >= 0
-    assert calls == ["reset", 0.5, 0.9]
-    with pytest.raises(MnistError, match="wasn't reached"):
-        compare.to_accuracy(0.9, training, lambda: None, limit=1)()
 
 
 BENCHMARK = """
@@ -99,13 +72,6 @@ def test_the_record_holds_what_was_measured_and_no_more(benchmark, tmp_path, cap
         assert record[kind][0].keys() == committed[kind][0].keys()
     assert record["comparisons"][0]["source"] == 4.0
     assert record["devices"] == ["some CPU"]
-
-
-def test_quick_leaves_the_reproductions_out_and_records_nothing(benchmark, tmp_path, capsys):
-    assert benchmark(["--quick", "nothing"]) == 0
-    printed = capsys.readouterr().out
-    assert "quick " in printed and "S0" not in printed
-    assert not (tmp_path / "ledger.json").exists()
 
 
 def test_without_mnist_nothing_is_measured(tmp_path):

@@ -151,24 +151,6 @@ def test_what_a_chapter_stored_is_on_other_pages(pages):
     assert re.search(r"Second\s+not yet run", text)
 
 
-def test_a_caption_makes_a_figure_and_numbers_become_links(pages):
-    page = pages["01_first"]
-    figure = page.split('<figure class="align-default" id="fig-dot">')[1].split("</figure>")[0]
-    assert '<img alt="A black dot"' in figure
-    caption = figure.split("<figcaption>")[1].split("<a ")[0]
-    assert re.sub("<[^>]+>", "", caption) == "\nFigure 1.1. A dot of an epoch."
-    assert '<a class="reference internal" href="#fig-dot">Figure 1.1</a>' in page
-    assert '<a class="reference internal" href="02_second.html">chapter 2</a>' in page
-    assert "<!--" not in page.split("<article")[1].split("</article>")[0]
-
-
-def test_a_solution_is_folded(pages):
-    assert "@title" not in pages["01_first"]
-    assert re.search(
-        r"<details.*?>\s*<summary.*?Solution.*?</summary>", pages["01_first"], re.DOTALL
-    )
-
-
 def test_a_term_s_first_mention_has_its_definition(pages):
     """Not in code, links, headings or captions."""
     terms = re.findall(r'<span class="term">(.*?)</span></span>', pages["01_first"])

@@ -4,19 +4,14 @@ import io
 import json
 import re
 import zipfile
-from pathlib import Path
 
 import make_downloads
 import pytest
-import yaml
-from downloads.pages import combine
-from fontTools.ttLib import TTFont
 from PIL import Image
 from pypdf import PdfReader
 
 from mnistlib.errors import MnistError
 
-ROOT = Path(__file__).resolve().parent.parent
 FILES = {
     "_config.yml": """
 title: A small book
@@ -111,11 +106,6 @@ def downloads(site):
     return make(site)
 
 
-def combined(site):
-    toc = yaml.safe_load((site.parent / "_toc.yml").read_text("utf-8"))
-    return combine(site, toc["parts"])
-
-
 def test_only_another_site_is_made_anew_and_the_same_one_gives_the_same_bytes(
     site, downloads, capsys
 ):
@@ -189,15 +179,6 @@ def alternative_texts(element):
             yield from alternative_texts(child)
 
 
-def test_pages_with_the_same_ids_keep_them_apart(site):
-    html = combined(site)
-    assert 'id="page-01_first--setup"' in html and '<h2 id="page-glossary">' in html
-    assert '<a href="#page-glossary">above</a>' in html
-    assert '<a href="#page-01_first--fig-line">' in html
-    assert '<a href="#page-glossary">there</a>' in html
-    assert "Home is here," in html
-
-
 @pytest.mark.parametrize(
     ("page", "article", "message"),
     [
@@ -231,11 +212,3 @@ def test_a_chapter_that_was_not_run_has_no_say_in_the_date(site):
     (folder / "01_first.ipynb").unlink()
     with pytest.raises(MnistError, match="run make notebooks"):
         make_downloads.describe(site, "book/index")
-
-
-def test_the_font_has_the_glossary_s_characters():
-    text = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
-    font = TTFont(make_downloads.ASSETS / "noto-serif-sc-subset.ttf")
-    needed = set(re.findall("[\u4e00-\u9fff]", text))
-    assert needed
-    assert needed <= {chr(code) for code in font.getBestCmap()}

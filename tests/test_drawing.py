@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from mnistlib.data import offline
-from mnistlib.data.offline.drawing import NUM_SAMPLES, Hand, draw_digits, load_skeletons
+from mnistlib.data.offline.drawing import Hand, draw_digits
 
 ROOT = Path(__file__).resolve().parent.parent
 FEW = (30,) * 10
@@ -53,21 +52,6 @@ def test_digits_fit_mnists_box_and_lie_in_its_centre():
         centers = weights.sum(axis) @ np.arange(28)
         assert np.quantile(abs(centers - 14), 0.95) < 1.5
         assert abs(centers.mean() - 14) < 0.2
-
-
-def test_each_digit_has_several_skeletons_whose_path_goes_through_their_points():
-    skeletons = load_skeletons()
-    assert list(skeletons) == list(range(10))
-    for ways in skeletons.values():
-        assert len(ways) >= 5
-        for skeleton in ways:
-            assert len(skeleton.basis) == NUM_SAMPLES + 1
-            # Weights of control points add up to one: moving all moves the path.
-            np.testing.assert_allclose(skeleton.basis.sum(1), 1)
-            assert np.ptp(skeleton.points[:, 1]) == pytest.approx(1, abs=0.2)
-            path = skeleton.basis @ skeleton.points
-            distances = np.linalg.norm(path[:, None] - skeleton.points, axis=2)
-            assert distances.min(0).max() < 0.04
 
 
 def test_the_recorded_quality_is_what_the_page_claims():

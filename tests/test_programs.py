@@ -95,12 +95,6 @@ def test_a_program_learns_and_repeats_with_its_seed(name, digits):
     assert np.abs(scores[0] - scores[2]).max() > 0.1
 
 
-def test_pixels_are_scaled_to_one():
-    scaled = programs.flatten_and_scale(np.full((2, 28, 28), 255, np.uint8))
-    assert scaled.shape == (2, 784) and scaled.dtype == np.float32
-    assert (scaled == 1).all()
-
-
 def test_an_unknown_program_is_refused_without_a_traceback(capsys):
     message = "no program 'torch': use one of keras, tensorflow, jax"
     with pytest.raises(MnistError, match=message):

@@ -92,19 +92,3 @@ def test_the_gpu_lock_has_the_versions_of_the_other():
     extra = {package for package, _ in gpu} - names
     assert {"jax-cuda12-plugin", "nvidia-cudnn-cu12"} <= extra
     assert all(re.match(r"nvidia-|jax-cuda12-", package) for package in extra), extra
-
-
-@pytest.mark.parametrize(("repository", "differs"), [("some/fork", True), ("owner/book", False)])
-def test_a_repository_sets_its_address_once(tmp_path, repository, differs):
-    [step] = [s for s in workflow("repository.yml")["jobs"]["address"]["steps"] if "id" in s]
-    (tmp_path / "pyproject.toml").write_text('Repository = "https://github.com/owner/book"\n')
-    output = tmp_path / "output"
-    output.touch()
-    environment = {**os.environ, "GITHUB_REPOSITORY": repository, "GITHUB_OUTPUT": str(output)}
-    subprocess.run(["bash", "-e", "-c", step["run"]], cwd=tmp_path, env=environment, check=True)
-    assert bool(output.read_text()) == differs
-
-
-def test_the_site_is_published_from_the_notebooks_as_committed():
-    """So its badges lead to notebooks that know their address."""
-    assert "make repository" not in (GITHUB / "workflows" / "publish.yml").read_text()
