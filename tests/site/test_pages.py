@@ -71,6 +71,7 @@ def test_a_chapter_shows_its_outputs(page):
     exercises = main.select("section[id^=exercise-]")
     assert len(exercises) >= 4
     assert all(each.select("details:not([open])") for each in exercises)
+    assert "@title" not in main.get_text()
 
 
 @pytest.mark.parametrize("page", NOTEBOOKS)
