@@ -13,12 +13,12 @@ OLD = read_address(ROOT / "pyproject.toml")
 
 @pytest.fixture
 def copy(tmp_path, monkeypatch):
-    (tmp_path / "book").mkdir()
     for name in ("pyproject.toml", "_config.yml", "README.md"):
-        shutil.copy(ROOT / name, tmp_path / name)
-    for name in ("bibliography.md", "references.toml"):
-        shutil.copy(ROOT / "book" / name, tmp_path / "book" / name)
-    shutil.copytree(ROOT / "notebooks", tmp_path / "notebooks")
+        shutil.copy(ROOT / name, tmp_path)
+    for name in ("book", "notebooks"):
+        shutil.copytree(
+            ROOT / name, tmp_path / name, ignore=shutil.ignore_patterns("_*", "ruff.toml")
+        )
     monkeypatch.setattr(set_repository, "ROOT", tmp_path)
     return tmp_path
 
@@ -36,13 +36,12 @@ def test_every_address_is_replaced_and_can_be_changed_back(copy):
     assert set_repository.main(["Some-One/some.book"]) == 0
     address = read_address(copy / "pyproject.toml")
     assert address == ("Some-One/some.book", "https://some-one.github.io/some.book")
-    after = texts(copy)
-    for name, text in after.items():
+    for name, text in texts(copy).items():
         assert OLD.repository not in text, name
-        names_it = not name.startswith("book/") and not name.endswith("ruff.toml")
-        assert ("Some-One/some.book" in text) == names_it, name
+        assert ("Some-One/some.book" in text) != name.startswith("book/"), name
         if name.endswith(".ipynb"):
             assert "](../" not in text
+            assert f"/Some-One/some.book/blob/main/{name})" in text  # Colab's badge
     assert set_repository.main([OLD.repository, OLD.site]) == 0
     assert texts(copy) == before
 
