@@ -107,19 +107,15 @@ def test_an_iterable_gives_the_same_files_as_arrays(tmp_path):
     assert write(tmp_path / "rows", rows) == write(tmp_path / "arrays", ARRAYS)
 
 
-def test_parallel_reads_take_turns_and_keys_give_tuples(folder):
+def test_parallel_reads_take_turns_keys_give_tuples_and_a_shuffle_deals_anew(folder):
     pairs = list(read(folder, 8, keys=("image", "label"), parallel_reads=3))
-    labels = np.concatenate([label for _, label in pairs]).tolist()
+    in_turn = np.concatenate([label for _, label in pairs]).tolist()
     assert pairs[0][0].shape == (8, 6, 5)
-    assert labels[:6] == [0, 20, 40, 1, 21, 41]
-    assert sorted(labels) == list(range(SIZE))
-
-
-def test_shuffling_deals_all_examples_in_a_new_order(folder):
+    assert in_turn[:6] == [0, 20, 40, 1, 21, 41]
     dataset = read(folder, 8, shuffle=SIZE, seed=0)
     first, second = (gather(dataset)["label"].tolist() for _ in range(2))
     assert first != second
-    assert sorted(first) == sorted(second) == list(range(SIZE))
+    assert sorted(in_turn) == sorted(first) == sorted(second) == list(range(SIZE))
 
 
 def test_verify_names_the_record_of_an_altered_byte(folder):
@@ -225,12 +221,9 @@ def test_what_cannot_be_read_so_is_refused(folder, arguments, message):
     [
         lambda content: content.pop("shards"),
         lambda content: content.update(shards=[]),
-        lambda content: content.update(features={}),
-        lambda content: content.update(format=2),
         lambda content: content.update(compression="BROTLI"),
         lambda content: content["shards"][0].update(name="../other"),
         lambda content: content["shards"][0].update(num_examples=0, num_bytes=0),
-        lambda content: content["features"]["image"].update(encoding="jpeg"),
         # TensorFlow is ended by a signal when it makes room for so many values.
         lambda content: content["features"]["label"].update(shape=[2**40]),
     ],
@@ -251,12 +244,13 @@ def test_an_altered_manifest_is_refused(folder):
         read(folder, 8)
 
 
-def test_a_feature_that_could_not_be_read_back_is_refused():
-    as_numbers = [((), "foo"), ((), ">i2"), ((), "float64"), ((0,), "uint8"), ([2], "uint8")]
-    otherwise = [((2,), "uint32", "raw"), ((2,), "longdouble", "raw"), ((2, 2), "uint8", "png")]
-    for arguments in as_numbers + otherwise:
-        with pytest.raises(MnistError, match="no feature of shape"):
-            Feature(*arguments)
+@pytest.mark.parametrize(
+    "arguments",
+    [((), "foo"), ((), ">i2"), ((0,), "uint8"), ([2], "uint8"), ((2,), "uint32", "raw")],
+)
+def test_a_feature_that_could_not_be_read_back_is_refused(arguments):
+    with pytest.raises(MnistError, match="no feature of shape"):
+        Feature(*arguments)
 
 
 def of_type(dtype):
@@ -272,14 +266,10 @@ def of_type(dtype):
         ([{"a": 1}, {"b": 1}], {}, "example 1 has"),
         ([{"a": 1}, {"a": [1, 2]}], {}, "example 1: 'a' is of shape"),
         ([{"a": [[1], [1, 2]]}], {}, "example 0: 'a' is no array: its parts differ"),
-        ([{"a": [1]}, {"a": [[1], [1, 2]]}], {}, "example 1: 'a' is no array"),
         ([{"a": "text"}], {}, "example 0: 'a' is no feature of"),
-        ([{"a": 1}, {"a": 1.0}], {}, "example 1: 'a' is float64, and int64 can't hold"),
         ([{"a": 256}], of_type("uint8"), "example 0: 'a' is int64, and uint8 can't hold"),
         ([{"a": 1e300}], of_type("float32"), "example 0: 'a' is float64, and float32 can't"),
         ([{"a": 2**24 + 1}], of_type("float32"), "example 0: 'a' is int64, and float32 can't"),
-        ([{"a": 0.1}], of_type("float32"), "example 0: 'a' is float64, and float32 can't"),
-        ([{"a": "text"}], of_type("uint8"), "example 0: 'a' is <U4, and uint8 can't"),
         ([{"a": 1}], {"compression": "LZ4"}, "compression='LZ4'"),
         ([{"a": 1}], {"shard_size": 0}, "shard_size=0"),
     ],
