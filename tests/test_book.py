@@ -8,7 +8,6 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
-from types import SimpleNamespace
 
 import nbformat
 import pytest
@@ -179,15 +178,6 @@ def test_terms_are_found_in_every_form_the_longest_first():
 def extension(monkeypatch):
     monkeypatch.syspath_prepend(str(ROOT / "book" / "_ext"))
     return importlib.import_module
-
-
-@pytest.mark.parametrize("name", ["OWNER/REPOSITORY", "a/b"])
-def test_no_button_leads_nowhere(extension, name):
-    buttons = {"use_repository_button": True, "use_issues_button": True}
-    options = {"repository_url": f"https://github.com/{name}", **buttons}
-    config = SimpleNamespace(html_theme_options=options)
-    extension("mnist_book").drop_unknown_repository(None, config)
-    assert {options[button] for button in buttons} == {name == "a/b"}
 
 
 @pytest.fixture

@@ -99,11 +99,6 @@ def test_adam_is_that_of_the_paper():
         np.testing.assert_allclose(variable, expected, rtol=1e-4)
 
 
-def test_adam_wants_a_gradient_for_each_variable():
-    with pytest.raises(ValueError, match="zip"):
-        Adam([tf.Variable(1.0), tf.Variable(1.0)], 0.1).apply([tf.constant(1.0)])
-
-
 def test_batches_are_cut_in_order(examples):
     images, labels = make_batches(*examples, batch_size=25)
     assert images.shape == (2, 25, 784) and labels.shape == (2, 25)

@@ -14,7 +14,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
@@ -83,32 +82,6 @@ def init_params(sizes: Sequence[int], key: PRNGKeyArray) -> Params:
         random_layer_params(num_inputs, num_outputs, layer_key)
         for num_inputs, num_outputs, layer_key in zip(sizes[:-1], sizes[1:], keys, strict=True)
     ]
-
-
-def numpy_init_params(sizes: Sequence[int], seed: int) -> Params:
-    """Draw the parameters of all layers with NumPy, which has nothing to compile.
-
-    They are other numbers than those of :func:`init_params`, from the same
-    distribution: normal, with standard deviation 0.01.
-
-    Parameters
-    ----------
-    sizes
-        Length of the input, of each hidden layer and of the output.
-    seed
-        Of NumPy's generator.
-
-    Returns
-    -------
-    list of (weights, biases)
-        As :func:`random_layer_params` gives them.
-    """
-    rng = np.random.default_rng(seed)
-
-    def draw(*shape):
-        return jnp.asarray(0.01 * rng.standard_normal(shape, np.float32))
-
-    return [(draw(n, m), draw(n)) for m, n in pairwise(sizes)]
 
 
 def predict(params: Params, image: Float[Array, " pixels"]) -> Float[Array, " classes"]:
