@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 from mirror import QUICK, small_files, write
+from small_book import build
 
 from mnistlib.data import load, official, offline, resolve
 
@@ -37,6 +38,14 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def mnist():
     """The digits that the environment gives: what depends on them asks for this."""
     return load()
+
+
+@pytest.fixture(scope="session")
+def small_book(tmp_path_factory):
+    """The folder of a small book that is built."""
+    folder = tmp_path_factory.mktemp("book")
+    build(folder)
+    return folder
 
 
 @pytest.fixture

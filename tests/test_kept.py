@@ -66,12 +66,3 @@ def test_a_run_that_fails_or_is_overtaken_leaves_what_is_good(kept):
     with opened[0] as file:
         assert file.read() == b"as made"
     assert [path.name for path in kept.parent.iterdir()] == ["kept"]
-
-
-@pytest.mark.parametrize("folder", ["file", "file/below", "link", "kept"])
-def test_what_is_in_the_way_is_named(tmp_path, folder):
-    (tmp_path / "file").touch()
-    (tmp_path / "link").symlink_to("nowhere")
-    (tmp_path / "kept" / "other" / "folder").mkdir(parents=True)
-    with pytest.raises(MnistError, match=f"{folder}: can't be written"):
-        make_once(tmp_path / folder, make)

@@ -1,8 +1,5 @@
 """One network in three frameworks: the same numbers from the same weights, and each alone."""
 
-import subprocess
-import sys
-
 import jax
 import keras
 import numpy as np
@@ -101,9 +98,3 @@ def test_an_unknown_program_is_refused_without_a_traceback(capsys):
         programs.find_program("torch")
     assert main(["torch"]) == 1
     assert capsys.readouterr().err == f"{message}\n"
-
-
-def test_the_program_with_jax_imports_no_tensorflow():
-    code = "import sys; sys.modules['tensorflow'] = None; import mnistlib.programs.with_jax"
-    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert finished.returncode == 0, finished.stderr

@@ -126,18 +126,6 @@ class TestCommand:
         assert found.startswith(f"MNIST from {no_data_dir} (cache)\n")
         assert "verified" in found
 
-    def test_it_fails_in_one_message_and_a_wrong_folder_is_not_mended_by_a_download(
-        self, no_data_dir, capsys, monkeypatch
-    ):
-        assert command.main(["--download"]) == 1
-        monkeypatch.setenv("MNISTLIB_DATA_DIR", str(no_data_dir))
-        assert command.main([]) == 1
-        printed = capsys.readouterr()
-        assert printed.out == ""
-        assert printed.err.count("set MNISTLIB_DATA_DIR to it") == 2
-        assert "--download" not in printed.err
-        assert not no_data_dir.parent.exists()
-
     def test_offline_digits_are_not_called_verified_nor_drawn(
         self, no_data_dir, capsys, monkeypatch
     ):
