@@ -6,8 +6,9 @@ chapter after it :func:`train_epoch`; a test keeps the two the same.
 Parameters are a list of one pair ``(weights, biases)`` for each layer, with weights
 of shape ``(num_outputs, num_inputs)``: a tree of arrays, as JAX takes it anywhere.
 
-Signatures carry shapes in jaxtyping's notation. They are for the reader: nothing checks
-them when a function is called.
+Signatures carry shapes in jaxtyping's notation, which docstrings don't repeat. They are
+for the reader: nothing checks them when a function is called. Arrays are float32 unless
+a docstring says otherwise.
 """
 
 from __future__ import annotations
@@ -44,11 +45,6 @@ def random_layer_params(
         A key of ``jax.random``.
     scale
         Standard deviation, of the biases too.
-
-    Returns
-    -------
-    weights, biases
-        float32, ``(num_outputs, num_inputs)`` and ``(num_outputs,)``.
     """
     weight_key, bias_key = random.split(key)
     weights = scale * random.normal(weight_key, (num_outputs, num_inputs))
@@ -65,11 +61,6 @@ def init_params(sizes: Sequence[int], key: PRNGKeyArray) -> Params:
         Length of the input, of each hidden layer and of the output.
     key
         A key of ``jax.random``.
-
-    Returns
-    -------
-    list of (weights, biases)
-        As :func:`random_layer_params` gives them.
 
     Examples
     --------
@@ -92,12 +83,7 @@ def predict(params: Params, image: Float[Array, " pixels"]) -> Float[Array, " cl
     params
         As :func:`init_params` gives them.
     image
-        ``(784,)``, any number type.
-
-    Returns
-    -------
-    jax.Array
-        float32, ``(10,)``; their exponentials add up to 1.
+        784 pixels, of any number type.
     """
     activations = image
     for weights, biases in params[:-1]:
@@ -125,21 +111,9 @@ def one_hot(labels: Int[Array, " batch"], num_classes: int = 10) -> Float[Array,
 def cross_entropy(
     params: Params, images: Float[Array, "batch pixels"], targets: Float[Array, "batch classes"]
 ) -> Float[Array, ""]:
-    """Compute the mean over the examples of minus the log-probability of the label.
+    """Compute the mean over the examples of minus the log-probability of the label, in nats.
 
-    Parameters
-    ----------
-    params
-        As :func:`init_params` gives them.
-    images
-        ``(batch, 784)``.
-    targets
-        One-hot labels, ``(batch, 10)``.
-
-    Returns
-    -------
-    jax.Array
-        The loss in nats, float32, of shape ``()``.
+    Targets are one-hot labels.
     """
     return -jnp.mean(jnp.sum(predict_batch(params, images) * targets, axis=1))
 
@@ -177,10 +151,8 @@ def train_epoch(
     params
         As :func:`init_params` gives them. Their memory is used for the result:
         they can't be used after the call.
-    images
-        ``(n, 784)``, on the device.
-    targets
-        One-hot labels, ``(n, 10)``, on the device.
+    images, targets
+        Pixels and one-hot labels, on the device.
     order
         Indices of examples in the order in which they are dealt into batches.
     learning_rate
@@ -189,11 +161,6 @@ def train_epoch(
         Takes parameters, images and targets, gives a number.
     batch_size
         Examples in a batch; the last batch may be smaller.
-
-    Returns
-    -------
-    list of (weights, biases)
-        The parameters after the epoch.
     """
 
     def step(params, batch):
@@ -211,7 +178,7 @@ def train_epoch(
 def to_device(
     images: np.ndarray, labels: np.ndarray
 ) -> tuple[Float[Array, "n pixels"], Float[Array, "n classes"]]:
-    """Put a split on JAX's device, as the network takes it.
+    """Put a split on JAX's device, as the network takes it: from 0 to 1, and one-hot.
 
     Parameters
     ----------
@@ -219,11 +186,6 @@ def to_device(
         uint8, ``(n, 28, 28)``, 0 to 255.
     labels
         ``(n,)``, 0 to 9.
-
-    Returns
-    -------
-    images, targets
-        float32 from 0 to 1, ``(n, 784)``, and one-hot labels ``(n, 10)``.
 
     Raises
     ------
