@@ -34,6 +34,21 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("devices")
 
 
+@pytest.fixture(autouse=True)
+def exact_products(request):
+    """Let no GPU round the factors of products to ten bits."""
+    if request.path.stem not in ON_DEVICES:
+        yield
+        return
+    import jax
+    import tensorflow as tf
+
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    with jax.default_matmul_precision("highest"):
+        yield
+    tf.config.experimental.enable_tensor_float_32_execution(True)
+
+
 @pytest.fixture(scope="session")
 def mnist():
     """The digits that the environment gives: what depends on them asks for this."""

@@ -13,15 +13,6 @@ from mnistlib.programs import with_jax, with_tensorflow
 from mnistlib.programs.__main__ import main
 
 
-@pytest.fixture(scope="module", autouse=True)
-def exact_products():
-    """A GPU would round the factors to ten bits."""
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    with jax.default_matmul_precision("highest"):
-        yield
-    tf.config.experimental.enable_tensor_float_32_execution(True)
-
-
 @pytest.fixture(scope="module")
 def digits():
     """Digits that a linear classifier can learn: one bright row for each class."""

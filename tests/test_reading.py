@@ -6,10 +6,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
-from addresses import Address, read_address, set_links
-from bs4 import BeautifulSoup
-from nbconvert import HTMLExporter
-from terms import first_mentions, read_terms
+from addresses import read_address
 
 ROOT = Path(__file__).resolve().parent.parent
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
@@ -101,35 +98,6 @@ def test_the_text_is_plain_markdown_whose_links_lead_somewhere(path):
     site = read_address(ROOT / "pyproject.toml")
     assert all((path.parent / link.split("#")[0]).is_file() for link in relative)
     assert not site.is_set or not any(link.startswith("../") for link in links)
-
-
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
-def test_it_reads_as_a_finished_page_without_the_site(path, tmp_path):
-    """As JupyterLab and nbconvert show it, once a repository is set."""
-    notebook = nbformat.read(path, as_version=4)
-    address = Address("some-one/book", "https://some-one.github.io/book")
-    for cell in notebook.cells:
-        source = cell.source.replace("OWNER/REPOSITORY", address.repository)
-        cell.source = set_links(source, address) if cell.cell_type == "markdown" else source
-    html, _ = HTMLExporter().from_notebook_node(notebook)
-    page = BeautifulSoup(html, "html.parser")
-    assert "OWNER" not in page.get_text()
-    text = " ".join(each.get_text() for each in page.select(".jp-MarkdownOutput"))
-    for code in page.select(".jp-MarkdownOutput :is(code, pre)"):
-        text = text.replace(code.get_text(), "")
-    text = CODE_AND_MATH.sub("", text)
-    for raw in ("{", "}", "<!--", "glue", ":label:", "../book", "**"):
-        assert raw not in text, raw
-    assert "vnd.mnistlib" not in page.get_text()
-
-
-def test_every_term_is_in_some_chapter():
-    """Outside code, links and headings, as the site looks for it."""
-    terms = read_terms(GLOSSARY)
-    no_text = re.compile(r"\[[^\]]*\]\([^)]*\)|^#[^\n]*", re.MULTILINE)
-    texts = [no_text.sub("", CODE_AND_MATH.sub("", prose(read(path)))) for path in NOTEBOOKS]
-    mentioned = {term for _, _, term in first_mentions(texts, terms)}
-    assert [term.name for term in terms if term not in mentioned] == []
 
 
 def test_every_term_is_defined_once_and_has_its_chinese_name():

@@ -32,15 +32,6 @@ def test_a_wrong_setting_is_an_error_and_no_fallback(cached, monkeypatch, name, 
         locate()
 
 
-def test_the_cache_is_verified_and_mended(contents, cached, monkeypatch):
-    write(cached, {LABELS: b"damaged"})
-    with mirror(contents) as server:
-        use_mirror(monkeypatch, server)
-        assert locate().origin == f"{server.url} (downloaded)"
-        assert server.requests == {LABELS: 1}
-    assert locate().origin == f"{cached} (cache)"
-
-
 def test_what_another_process_has_just_downloaded_is_from_the_cache(
     contents, no_data_dir, monkeypatch
 ):

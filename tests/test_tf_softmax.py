@@ -17,15 +17,6 @@ from mnistlib.tf_softmax import (
 SIZE, BATCH_SIZE = 60, 20
 
 
-@pytest.fixture(autouse=True)
-def exact_products():
-    """GPUs round the factors of products to ten bits unless told otherwise."""
-    enabled = tf.config.experimental.tensor_float_32_execution_enabled()
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    yield
-    tf.config.experimental.enable_tensor_float_32_execution(enabled)
-
-
 @pytest.fixture
 def examples():
     rng = np.random.default_rng(0)
@@ -72,6 +63,9 @@ def test_logits_loss_and_gradient_are_those_of_numpy_and_finite_where_logits_are
     expected = reference(weights, biases, *examples)
     for found, closed_form in zip(loss_and_gradients(model, *examples), expected, strict=True):
         np.testing.assert_allclose(found, closed_form, rtol=1e-5, atol=1e-6)
+    answers = logits.argmax(1)
+    answers[:15] = (answers[:15] + 1) % 10
+    assert float(accuracy(model, examples[0], answers)) == pytest.approx(1 - 15 / SIZE)
     model.weights.assign(1e4 * model.weights)
     assert all(np.isfinite(each).all() for each in loss_and_gradients(model, *examples))
 
@@ -97,13 +91,6 @@ def test_adam_is_that_of_the_paper():
         adam.apply([tf.constant(gradient, tf.float32)])
         expected += reference.step(gradient)
         np.testing.assert_allclose(variable, expected, rtol=1e-4)
-
-
-def test_batches_are_cut_in_order(examples):
-    images, labels = make_batches(*examples, batch_size=25)
-    assert images.shape == (2, 25, 784) and labels.shape == (2, 25)
-    np.testing.assert_array_equal(images[1, 3], examples[0][28])
-    np.testing.assert_array_equal(np.ravel(labels), examples[1][:50])
 
 
 def test_a_shuffle_keeps_pairs_and_depends_on_the_seed(examples):
@@ -133,10 +120,3 @@ def test_an_epoch_is_numpys(run, model, examples):
     for parameter, value in zip(parameters(model), expected, strict=True):
         np.testing.assert_allclose(parameter, value, atol=2e-4)
     assert float(model.optimizer.step) == SIZE / BATCH_SIZE
-
-
-def test_accuracy_counts_hits(model, examples):
-    answers = model(examples[0]).numpy().argmax(1)
-    assert float(accuracy(model, examples[0], answers)) == 1.0
-    answers[:15] = (answers[:15] + 1) % 10
-    assert float(accuracy(model, examples[0], answers)) == pytest.approx(0.75)

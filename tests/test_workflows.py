@@ -1,4 +1,4 @@
-"""The workflows: valid, safe, calling what the Makefile has, and not stopped by a missing GPU."""
+"""The style of all code; the workflows are valid, safe and not stopped by a missing GPU."""
 
 import os
 import re
@@ -27,8 +27,10 @@ def workflow(name):
         ["check-jsonschema", "--builtin-schema", "vendor.github-actions", *ACTIONS],
         # Pinned actions, few permissions, no injection.
         ["zizmor", "--offline", "--quiet", GITHUB],
+        ["ruff", "check", "--quiet", ROOT],
+        ["ruff", "format", "--check", "--quiet", ROOT],
     ],
-    ids=["workflows", "actions", "zizmor"],
+    ids=["workflows", "actions", "zizmor", "style", "style's format"],
 )
 def test_the_linters_find_nothing(command):
     program = Path(sys.executable).with_name(command[0])

@@ -119,16 +119,6 @@ def contrast(color, other):
     return (light + 0.05) / (dark + 0.05)
 
 
-def test_the_landing_page_shows_at_once_where_to_start(reader):
-    page = reader.open("book/index.html")
-    for each in (
-        page.locator("main a", has_text="Start with the dataset"),
-        page.locator("main figure img"),
-    ):
-        box = each.bounding_box()
-        assert box["y"] + box["height"] < page.viewport_size["height"]
-
-
 def test_search_finds_a_word(reader):
     page = reader.open("search.html?q=Wilson")
     page.wait_for_selector("#search-results li a")
