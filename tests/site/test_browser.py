@@ -1,16 +1,13 @@
 """The site in a browser: it loads in peace, everybody can read it, and it does what it offers."""
 
-import base64
 import io
 
-import numpy as np
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from PIL import Image
 from site_files import pages
 
 from conftest import PHONE
-from mnistlib.figures import COLORS
 
 ZOOMED = {"width": 640, "height": 400}  # the desktop's window at 200%
 RULES_ON_HEADINGS = {"heading-order", "page-has-heading-one"}
@@ -76,27 +73,14 @@ def layout_shift(page):
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_figures_belong_to_the_page(new_reader, scheme):
-    """Paper has the page's colour, and lines in the book's colours stand out from it."""
-    swatches = Image.new("RGB", (20 * len(COLORS) + 20, 20), "white")
-    for i, color in enumerate(COLORS):
-        swatches.paste(color, (20 * i, 0, 20 * i + 20, 20))
-    file = io.BytesIO()
-    swatches.save(file, format="png")
+def test_the_paper_of_figures_has_the_page_s_colour(new_reader, scheme):
     with new_reader(color_scheme=scheme) as reader:
         page = reader.open("notebooks/02_keras_tfds.html")
         assert page.evaluate("document.documentElement.dataset.theme") == scheme
-        figure = page.locator("main div.cell_output figure img").first
-        figure.evaluate(
-            "(image, png) => { image.src = png; image.removeAttribute('style') }",
-            "data:image/png;base64," + base64.b64encode(file.getvalue()).decode(),
-        )
-        page.wait_for_timeout(200)
-        seen = Image.open(io.BytesIO(figure.screenshot())).convert("RGB")
+        figure = page.locator("main div.cell_output figure img").first.screenshot()
         background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    *lines, paper = (seen.getpixel((20 * i + 10, 10)) for i in range(len(COLORS) + 1))
+    paper = Image.open(io.BytesIO(figure)).convert("RGB").getpixel((2, 2))
     assert background == f"rgb{paper}"
-    assert all(contrast(line, paper) >= 3 for line in lines)
 
 
 def test_a_term_shows_its_definition_on_focus_and_on_hover(new_reader):
@@ -109,14 +93,6 @@ def test_a_term_shows_its_definition_on_focus_and_on_hover(new_reader):
         first.locator("a").blur()
         second.hover()
         assert [each.is_visible() for each in definitions] == [False, True]
-
-
-def contrast(color, other):
-    """As WCAG 2 defines it."""
-    linear = np.array([color, other]) / 255
-    linear = np.where(linear <= 0.04045, linear / 12.92, ((linear + 0.055) / 1.055) ** 2.4)
-    dark, light = sorted(linear @ [0.2126, 0.7152, 0.0722])
-    return (light + 0.05) / (dark + 0.05)
 
 
 def test_search_finds_a_word(reader):
