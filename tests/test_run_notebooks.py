@@ -100,7 +100,6 @@ def test_nothing_is_written_when_a_chapter_cannot_run(
     assert message in capsys.readouterr().err
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="no signal to send")
 def test_ctrl_c_ends_the_running_chapter_and_starts_no_other(path, tmp_path):
     pid = tmp_path / "pid"
     slow = f"import os, time; open({str(pid)!r}, 'w').write(str(os.getpid())); time.sleep(60)"

@@ -81,7 +81,7 @@ def test_a_shuffle_keeps_pairs_and_depends_on_the_seed(examples):
 
 
 def reference_optimizer(rate):
-    """Keras's Adam, which adds its epsilon where the paper does."""
+    """Keras's Adam, which computes in the order of ours."""
     return keras.optimizers.Adam(rate, epsilon=1e-8)
 
 

@@ -74,9 +74,12 @@ def test_frames_are_those_that_tensorflow_writes(tmp_path):
 
 @pytest.mark.parametrize("shard_size", [None, 1, 20])
 def test_what_is_read_is_what_was_written(tmp_path, compression, shard_size):
-    manifest = write(tmp_path / "data", ARRAYS, shard_size=shard_size, compression=compression)
+    options = {"shard_size": shard_size, "compression": compression}
+    manifest = write(tmp_path / "data", ARRAYS, **options)
     assert len(manifest.shards) == -(-SIZE // (shard_size or SIZE))
     assert verify(tmp_path / "data") == manifest
+    rows = ({name: array[i] for name, array in ARRAYS.items()} for i in range(SIZE))
+    assert write(tmp_path / "rows", rows, **options) == manifest
     dataset = read(tmp_path / "data", 8)
     assert len(dataset) == 7
     found = gather(dataset)
@@ -100,11 +103,6 @@ def test_values_that_a_type_holds_come_back_in_it(tmp_path):
     for dtype, values in columns.items():
         assert found[dtype].dtype == dtype
         np.testing.assert_array_equal(found[dtype], values)
-
-
-def test_an_iterable_gives_the_same_files_as_arrays(tmp_path):
-    rows = ({name: array[i] for name, array in ARRAYS.items()} for i in range(SIZE))
-    assert write(tmp_path / "rows", rows) == write(tmp_path / "arrays", ARRAYS)
 
 
 def test_parallel_reads_take_turns_keys_give_tuples_and_a_shuffle_deals_anew(folder):

@@ -13,7 +13,6 @@ from mnistlib.results import collect
 PROSE = ("index", "results", "ledger", "sources", "status", "glossary", "colab", "api", "about")
 NOTEBOOKS = [page for page in pages() if page.startswith("notebooks/")]
 CHAPTERS = [page for page in NOTEBOOKS if re.match(r"notebooks/\d", page)]
-MAX_SITE_BYTES = 30_000_000
 
 
 def text(tag):
@@ -24,11 +23,6 @@ def test_all_pages_are_there():
     expected = {f"notebooks/{path.stem}.html" for path in (ROOT / "notebooks").glob("*.ipynb")}
     expected |= {f"book/{name}.html" for name in PROSE}
     assert expected | {"index.html", "404.html", "search.html"} <= set(pages())
-
-
-def test_the_site_is_small():
-    total = sum(path.stat().st_size for path in SITE.rglob("*") if path.is_file())
-    assert total < MAX_SITE_BYTES
 
 
 @pytest.mark.parametrize("page", pages())
