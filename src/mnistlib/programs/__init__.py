@@ -2,9 +2,9 @@
 
 A *program* is a generator that takes the training split and a seed: it trains for an
 epoch, gives a function that classifies images, and goes on when it is asked for the next.
-The seed decides the initial weights and the orders of the images. All three train the network of
-:func:`mnistlib.keras_models.mlp` with Adam, on batches of the same size, in a new
-order every epoch. Keras's last batch is what is left; the others leave that out.
+The seed decides the initial weights and the orders of the images. All three train the
+network of :func:`mnistlib.keras_models.mlp` with Adam, on batches of the same size, in a
+new order every epoch. Keras's last batch is what is left; the others leave that out.
 
 ``python -m mnistlib.programs keras`` (or ``tensorflow``, ``jax``) trains for an epoch in
 a process of its own and prints the most memory that it held.
