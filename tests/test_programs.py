@@ -6,11 +6,10 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnistlib import MnistError, programs
+from mnistlib import programs
 from mnistlib.data import Split
 from mnistlib.keras_models import mlp
 from mnistlib.programs import with_jax, with_tensorflow
-from mnistlib.programs.__main__ import main
 
 
 @pytest.fixture(scope="module")
@@ -81,11 +80,3 @@ def test_a_program_learns_and_repeats_with_its_seed(name, digits):
     assert scores[0].shape == (50, 10)
     np.testing.assert_allclose(scores[0], scores[1], rtol=1e-2, atol=1e-2)
     assert np.abs(scores[0] - scores[2]).max() > 0.1
-
-
-def test_an_unknown_program_is_refused_without_a_traceback(capsys):
-    message = "no program 'torch': use one of keras, tensorflow, jax"
-    with pytest.raises(MnistError, match=message):
-        programs.find_program("torch")
-    assert main(["torch"]) == 1
-    assert capsys.readouterr().err == f"{message}\n"
