@@ -18,7 +18,6 @@ from compare import Comparison, Reproduction, in_turn, rate, timed
 
 from mnistlib.data import load
 from mnistlib.keras_models import dropout_mlp
-from mnistlib.pipelines import build_pipeline
 
 BATCH_SIZE = 32
 AUTOTUNE = tf.data.AUTOTUNE
@@ -29,25 +28,25 @@ def prepare(images: tf.Tensor, labels: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]
     return tf.cast(images, tf.float32) / 255.0, tf.one_hot(labels, 10)
 
 
-def source_steps(num_examples: int) -> list[tuple]:
-    return [
-        ("shuffle", num_examples),
-        ("map", prepare),
-        ("prefetch", 10 * BATCH_SIZE),
-        ("batch", BATCH_SIZE, True),
-        ("repeat",),
-    ]
+def source_pipeline(examples: tf.data.Dataset) -> tf.data.Dataset:
+    return (
+        examples.shuffle(len(examples))
+        .map(prepare)
+        .prefetch(10 * BATCH_SIZE)
+        .batch(BATCH_SIZE, drop_remainder=True)
+        .repeat()
+    )
 
 
-def our_steps(num_examples: int) -> list[tuple]:
-    return [
-        ("cache",),
-        ("shuffle", num_examples),
-        ("repeat",),
-        ("batch", BATCH_SIZE, True),
-        ("map", prepare, AUTOTUNE),
-        ("prefetch", 2),
-    ]
+def our_pipeline(examples: tf.data.Dataset) -> tf.data.Dataset:
+    return (
+        examples.cache()
+        .shuffle(len(examples))
+        .repeat()
+        .batch(BATCH_SIZE, drop_remainder=True)
+        .map(prepare, AUTOTUNE)
+        .prefetch(2)
+    )
 
 
 def pipeline_rate(dataset: tf.data.Dataset, num_batches: int) -> Callable[[], float]:
@@ -76,14 +75,13 @@ def comparisons(quick: bool) -> list[Comparison]:
     images = rng.integers(0, 256, (num_examples, 28, 28)).astype(np.uint8)
     labels = rng.integers(0, 10, num_examples)
     examples = tf.data.Dataset.from_tensor_slices((images, labels))
-    source, _ = build_pipeline(examples, source_steps(num_examples))
-    ours, _ = build_pipeline(examples, our_steps(num_examples))
+    pipelines = source_pipeline(examples), our_pipeline(examples)
     found = []
     for name, measure, aim in (
         ("pipeline alone", pipeline_rate, 2.0),
         ("training the 512-unit network", training_rate, 1.0),
     ):
-        ways = [measure(dataset, num_examples // BATCH_SIZE) for dataset in (source, ours)]
+        ways = [measure(dataset, num_examples // BATCH_SIZE) for dataset in pipelines]
         medians = in_turn(*ways, repeats)
         found.append(Comparison(name, "images/s", *medians, aim, higher_is_better=True))
     return found
@@ -103,9 +101,8 @@ def reproductions() -> list[Reproduction]:
 
     quickstart = trained(mnist.train.images / np.float32(255), mnist.train.labels, epochs=5)
     examples = tf.data.Dataset.from_tensor_slices((mnist.train.images, mnist.train.labels))
-    batches, _ = build_pipeline(examples, source_steps(len(mnist.train.labels)))
     # One-hot labels have another loss of the same value; `evaluate` takes numbers.
-    batches = batches.map(lambda images, targets: (images, tf.argmax(targets, 1)))
+    batches = source_pipeline(examples).map(lambda images, targets: (images, tf.argmax(targets, 1)))
     steps = trained(batches, steps_per_epoch=2_000)
     quick_label = "Keras, 512 hidden units and dropout, 5 epochs"
     steps_label = "Keras, 512 hidden units and dropout, 2,000 steps"

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 
 import pytest
 from mirror import QUICK, small_files, write
+from small_book import build
 
 from mnistlib.data import load, official, offline, resolve
 
@@ -33,10 +34,33 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker("devices")
 
 
+@pytest.fixture(autouse=True)
+def exact_products(request):
+    """Let no GPU round the factors of products to ten bits."""
+    if request.path.stem not in ON_DEVICES:
+        yield
+        return
+    import jax
+    import tensorflow as tf
+
+    tf.config.experimental.enable_tensor_float_32_execution(False)
+    with jax.default_matmul_precision("highest"):
+        yield
+    tf.config.experimental.enable_tensor_float_32_execution(True)
+
+
 @pytest.fixture(scope="session")
 def mnist():
     """The digits that the environment gives: what depends on them asks for this."""
     return load()
+
+
+@pytest.fixture(scope="session")
+def small_book(tmp_path_factory):
+    """The folder of a small book that is built."""
+    folder = tmp_path_factory.mktemp("book")
+    build(folder)
+    return folder
 
 
 @pytest.fixture

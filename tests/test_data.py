@@ -55,10 +55,14 @@ def test_load_data_has_the_form_of_keras(mnist):
         np.testing.assert_array_equal(labels, split.labels)
 
 
-def test_the_data_module_imports_no_framework():
-    code = (
-        "import sys, mnistlib.data, mnistlib.results; "
-        "print({'tensorflow', 'keras', 'jax', 'matplotlib'} & {*sys.modules})"
-    )
+@pytest.mark.parametrize(
+    ("modules", "absent"),
+    [
+        ("mnistlib.data, mnistlib.results", {"tensorflow", "keras", "jax", "matplotlib"}),
+        ("mnistlib.programs.with_jax, mnistlib.jax_mlp", {"tensorflow"}),
+    ],
+)
+def test_no_other_framework_is_imported(modules, absent):
+    code = f"import sys, {modules}; print({absent} & {{*sys.modules}})"
     printed = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert printed.stdout.strip() == "set()", printed.stderr

@@ -1,104 +1,32 @@
-"""``tools/make_downloads.py`` on a small site: what it keeps, drops and refuses."""
+"""``tools/make_downloads.py`` on the small book: what it keeps, drops and refuses."""
 
 import io
-import json
 import re
+import shutil
 import zipfile
-from pathlib import Path
 
 import make_downloads
 import pytest
-import yaml
-from downloads.pages import combine
-from fontTools.ttLib import TTFont
-from PIL import Image
 from pypdf import PdfReader
 
 from mnistlib.errors import MnistError
 
-ROOT = Path(__file__).resolve().parent.parent
-FILES = {
-    "_config.yml": """
-title: A small book
-author: Nobody
-sphinx: {config: {language: en}}
-""",
-    "_toc.yml": """
-root: book/index
-parts:
-  - caption: Chapters
-    chapters: [{file: notebooks/01_first}]
-  - caption: Reference
-    chapters: [{file: book/glossary}]
-""",
-    "pyproject.toml": '[project.urls]\nRepository = "https://github.com/owner/name"\n',
-    "notebooks/01_first.ipynb": json.dumps({"metadata": {"run": {"date": "2026-01-02"}}}),
-}
-LANDING = "<section id='welcome'><h1>Welcome</h1><p>What this\nis about.</p></section>"
-CHAPTER = """
-<section id="first-steps">
-<h1>1. First steps<a class="headerlink" href="#x">#</a></h1>
-<p><a href="https://colab"><img alt="Open in Colab" src="../_images/open-in-colab.svg"/></a></p>
-<p>A word is in the <span class="term"><a href="../book/glossary.html#batch">glossary</a><span
-class="definition" role="tooltip" id="term-batch">Of one step.</span></span>, and
-<a href="#fig-line">Figure 1.1</a> is below. Home is <a href="../index.html">here</a>,
-all words <a href="../book/glossary.html#setup">there</a>.
-Inside is <span class="math notranslate nohighlight">\\(a &lt; b_1\\)</span>, outside
-<code class="docutils literal notranslate"><span class="pre">tf.data</span></code>.</p>
-<div class="math notranslate nohighlight">\\[\\ell = \\frac{1}{2}\\]</div>
-<section id="setup"><h2>Setup<a class="headerlink" href="#setup">#</a></h2>
-<div class="cell docutils container">
-<div class="cell_input docutils container"><div class="highlight-python notranslate">
-<div class="highlight"><pre><span class="k">if</span> x: print("&lt;x&gt;")
-</pre></div></div><button class="copybtn">Copy</button></div>
-<div class="cell_output docutils container">
-<div class="output stream highlight-myst-ansi notranslate"><div class="highlight"><pre>LONG
-</pre></div></div>
-<figure id="fig-line"><a class="image-reference" href="../_images/line.png">
-<img alt="A black line" src="../_images/line.png" style="width: 672px;"/></a>
-<figcaption><p><span class="caption-number">Figure 1.1.</span> A line.</p></figcaption></figure>
-<div class="output text_html"><table class="result">
-<tr><th scope="row">Accuracy</th><td>0.9876</td></tr></table></div>
-</div></div></section>
-<section id="exercise-1-1"><h3>Exercise 1.1: Do it<a class="headerlink" href="#y">#</a></h3>
-<div class="cell tag_hide-cell docutils container"><details class="hide above-input">
-<summary aria-label="Toggle hidden content"><span class="collapsed">Solution</span>
-<span class="expanded">Hide the solution</span></summary><p>Done.</p></details></div></section>
-</section>
-""".replace("LONG", " ".join(["number"] * 30))
-GLOSSARY = """
-<section id="setup"><h1>Words</h1>
-<section id="batch"><h2>batch<a class="headerlink" href="#batch">#</a></h2>
-<p><span lang="zh-Hans">批次</span>. Examples of one step, see <a href="#setup">above</a>.</p>
-</section>
-<dl class="py function"><dt class="sig sig-object py" id="m.load">
-<span class="sig-name descname"><span class="pre">load</span></span>(path)</dt>
-<dd><p>Load it.</p></dd></dl>
-</section>
-"""
-
-
-def write_page(site, name, article):
-    path = site / f"{name}.html"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(f"<nav>menu</nav><article class='bd-article'>{article}</article>", "utf-8")
-
 
 @pytest.fixture
-def site(tmp_path, monkeypatch):
-    for name, content in FILES.items():
-        path = tmp_path / name
-        path.parent.mkdir(exist_ok=True)
-        path.write_text(content, "utf-8")
-    site = tmp_path / "html"
-    write_page(site, "book/index", LANDING)
-    write_page(site, "notebooks/01_first", CHAPTER)
-    write_page(site, "book/glossary", GLOSSARY)
-    (site / "index.html").touch()
-    (site / "_images").mkdir()
-    Image.new("L", (1344, 200)).save(site / "_images" / "line.png")
+def site(small_book, tmp_path, monkeypatch):
+    """A copy of the small book's site that may be changed."""
+    shutil.copytree(
+        small_book, tmp_path, dirs_exist_ok=True, ignore=shutil.ignore_patterns("_static", ".*")
+    )
     monkeypatch.setattr(make_downloads, "ROOT", tmp_path)
-    return site
+    return tmp_path / "_build" / "html"
+
+
+def change(site, page, old, new):
+    path = site / f"{page}.html"
+    text = path.read_text("utf-8")
+    assert old in text
+    path.write_text(text.replace(old, new), "utf-8")
 
 
 def make(site):
@@ -111,11 +39,6 @@ def downloads(site):
     return make(site)
 
 
-def combined(site):
-    toc = yaml.safe_load((site.parent / "_toc.yml").read_text("utf-8"))
-    return combine(site, toc["parts"])
-
-
 def test_only_another_site_is_made_anew_and_the_same_one_gives_the_same_bytes(
     site, downloads, capsys
 ):
@@ -124,55 +47,54 @@ def test_only_another_site_is_made_anew_and_the_same_one_gives_the_same_bytes(
     assert make(site) == downloads and capsys.readouterr().out == ""
     (site / "downloads" / f"{make_downloads.NAME}.pdf").unlink()
     assert make(site) == downloads
-    write_page(site, "notebooks/01_first", CHAPTER.replace("A line.", "Another line."))
+    change(site, "notebooks/01_first", "A dot of", "A point of")
     changed = make(site)
     assert changed[".epub"] != downloads[".epub"] and changed[".pdf"] != downloads[".pdf"]
 
 
 def test_the_zip_is_one_folder_with_the_notebooks_and_how_to_run_them(site, downloads):
     with zipfile.ZipFile(io.BytesIO(downloads[".zip"])) as archive:
-        folder = "five-ways-to-train-on-mnist"
-        assert archive.namelist() == [f"{folder}/README.txt", f"{folder}/01_first.ipynb"]
-        notebook = archive.read(f"{folder}/01_first.ipynb")
-        assert notebook == (site.parent / "notebooks" / "01_first.ipynb").read_bytes()
-        assert b"git+https://github.com/owner/name" in archive.read(f"{folder}/README.txt")
+        readme, first, _ = archive.namelist()
+        assert first == f"{make_downloads.NAME}/01_first.ipynb"
+        notebook = site.parent.parent / "notebooks" / "01_first.ipynb"
+        assert archive.read(first) == notebook.read_bytes()
+        assert b"git+https://github.com/some/book" in archive.read(readme)
 
 
 def test_the_epub_has_what_the_pages_have(downloads):
     with zipfile.ZipFile(io.BytesIO(downloads[".epub"])) as archive:
-        names = archive.namelist()
-        chapter, words = (archive.read(f"EPUB/text/ch00{i}.xhtml").decode() for i in (2, 4))
+        chapter, _, words = (archive.read(f"EPUB/text/ch00{i}.xhtml").decode() for i in (2, 3, 5))
         package = archive.read("EPUB/content.opf").decode()
-        nav = archive.read("EPUB/nav.xhtml").decode()
-    assert names[0] == "mimetype"
-    assert "<dc:title" in package and ">A small book<" in package
-    assert "2026-01-02" in package and "What this is about." in package
-    assert "1. First steps" in nav and "Words" in nav
-    assert "<title>1. First steps</title>" in chapter
-    assert chapter.count("<math") == 2 and "\\(" not in chapter
-    assert '<pre class="output"><code>number' in chapter
-    assert 'class="sourceCode python"' in chapter
-    assert re.search('<img [^>]*width="672" alt="A black line"', chapter)
-    assert "Figure 1.1. A line." in chapter
-    assert re.search(r"<th[^>]*>Accuracy</th>\s*<td[^>]*>0.9876</td>", chapter)
-    assert "Solution" in chapter and "Hide" not in chapter and "Done." in chapter
-    assert 'href="ch004.xhtml#page-glossary--batch"' in chapter
-    assert 'id="page-glossary--batch"' in words
-    assert '<span lang="zh-Hans"' in words and "<dt>" in words
-    assert "batch" not in nav
-    for left_over in ("headerlink", "Copy", "menu", "index.html"):
+    for shown in ("Five ways to train on MNIST", "2026-01-02", "First took 7.5 times as long."):
+        assert f">{shown}<" in package
+    assert chapter.count("<math") == 2
+    assert re.search('<img [^>]*width="10"[^>]* alt="A black dot"', chapter)
+    assert re.search(r"<th[^>]*>Accuracy</th>\s*<td[^>]*>0.9739", chapter)
+    for shown in (
+        "<title>1. First</title>",
+        '<pre class="output"><code>number',
+        'class="sourceCode python"',
+        "Figure 1.1. A dot of",
+        "Solution",
+        'href="ch005.xhtml#page-glossary--batch"',
+    ):
+        assert shown in chapter
+    for left_over in ("headerlink", "Copy", "menu", "index.html", "Hide", "\\(", "<!--"):
         assert left_over not in chapter
+    for shown in ('id="page-glossary--batch"', '<span lang="zh-Hans"', "<dt>"):
+        assert shown in words
 
 
 def test_the_pdf_has_what_the_pages_have(downloads):
     pdf = PdfReader(io.BytesIO(downloads[".pdf"]))
     catalog = pdf.trailer["/Root"]
-    text = "\n".join(page.extract_text() for page in pdf.pages)
-    assert pdf.metadata.title == "A small book" and pdf.metadata.author == "Nobody"
+    assert pdf.metadata.title == "Five ways to train on MNIST"
+    assert pdf.metadata.author == "The mnist-book authors"
     assert catalog["/Lang"] == "en" and catalog["/MarkInfo"]["/Marked"]
     assert b"pdfuaid" in catalog["/Metadata"].get_data()
-    assert {"A black line", "a < b_1"} <= set(alternative_texts(catalog["/StructTreeRoot"]))
-    for shown in ("1. First steps", "Figure 1.1. A line.", "0.9876", "批次", "load(path)", "↪"):
+    assert {"A black dot", "a < b_1"} <= set(alternative_texts(catalog["/StructTreeRoot"]))
+    text = "\n".join(page.extract_text() for page in pdf.pages)
+    for shown in ("1. First", "Figure 1.1. A dot of", "0.9739", "批次", "↪"):
         assert shown in text
     for raw in ("\\(", "\\frac", "#spoken", "terms.item"):
         assert raw not in text
@@ -189,53 +111,29 @@ def alternative_texts(element):
             yield from alternative_texts(child)
 
 
-def test_pages_with_the_same_ids_keep_them_apart(site):
-    html = combined(site)
-    assert 'id="page-01_first--setup"' in html and '<h2 id="page-glossary">' in html
-    assert '<a href="#page-glossary">above</a>' in html
-    assert '<a href="#page-01_first--fig-line">' in html
-    assert '<a href="#page-glossary">there</a>' in html
-    assert "Home is here," in html
-
-
 @pytest.mark.parametrize(
-    ("page", "article", "message"),
+    ("page", "old", "new", "message"),
     [
-        (
-            "notebooks/01_first",
-            CHAPTER.replace("#batch", "#gone"),
-            "links lead nowhere: page-glossary--gone",
-        ),
-        ("book/glossary", GLOSSARY.replace("批次", "龘"), "README.md says how to add it"),
-        ("book/glossary", "", "no article with a heading"),
-        ("book/glossary", None, "run make book"),
-        ("index", None, "run make book"),
+        ("notebooks/01_first", "#batch", "#gone", "nowhere: page-glossary--gone"),
+        ("book/glossary", "批次", "龘", "README.md says how to add it"),
+        ("book/glossary", "bd-article", "other", "no article with a heading"),
+        ("book/glossary", None, None, "run make book"),
+        ("index", None, None, "run make book"),
     ],
     ids=["a lost link", "a missing character", "no article", "no page", "no site"],
 )
-def test_what_cannot_be_a_book_is_refused(site, capsys, page, article, message):
-    if article is None:
-        (site / f"{page}.html").unlink()
+def test_what_cannot_be_a_book_is_refused(site, capsys, page, old, new, message):
+    if old:
+        change(site, page, old, new)
     else:
-        write_page(site, page, article)
+        (site / f"{page}.html").unlink()
     assert make_downloads.main([str(site)]) == 1
     error = capsys.readouterr().err
     assert message in error and error.count("\n") == 1
     assert not (site / "downloads").exists()
 
 
-def test_a_chapter_that_was_not_run_has_no_say_in_the_date(site):
-    folder = site.parent / "notebooks"
-    (folder / "02_second.ipynb").write_text('{"metadata": {}}')
-    assert make_downloads.describe(site, "book/index")["date"] == "2026-01-02"
-    (folder / "01_first.ipynb").unlink()
+def test_chapters_of_which_none_was_run_are_refused(site):
+    (site.parent.parent / "notebooks" / "01_first.ipynb").unlink()
     with pytest.raises(MnistError, match="run make notebooks"):
         make_downloads.describe(site, "book/index")
-
-
-def test_the_font_has_the_glossary_s_characters():
-    text = (ROOT / "book" / "glossary.md").read_text(encoding="utf-8")
-    font = TTFont(make_downloads.ASSETS / "noto-serif-sc-subset.ttf")
-    needed = set(re.findall("[\u4e00-\u9fff]", text))
-    assert needed
-    assert needed <= {chr(code) for code in font.getBestCmap()}

@@ -4,10 +4,9 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from mnistlib.data import offline
-from mnistlib.data.offline.drawing import NUM_SAMPLES, Hand, draw_digits, load_skeletons
+from mnistlib.data.offline.drawing import Hand, draw_digits
 
 ROOT = Path(__file__).resolve().parent.parent
 FEW = (30,) * 10
@@ -15,15 +14,6 @@ FEW = (30,) * 10
 
 def draw_few(seed, hand=None):
     return draw_digits(FEW, np.random.default_rng(seed), hand)
-
-
-def test_every_digit_is_drawn_as_often_as_asked():
-    images, labels = draw_few(0)
-    assert images.shape == (300, 28, 28)
-    assert images.dtype == labels.dtype == np.uint8
-    np.testing.assert_array_equal(np.bincount(labels), FEW)
-    assert images.min() == 0
-    assert images.max() == 255
 
 
 def test_seed_and_hand_decide_the_bytes():
@@ -35,16 +25,19 @@ def test_seed_and_hand_decide_the_bytes():
 
 
 def test_training_and_test_images_differ(monkeypatch):
-    monkeypatch.setattr(offline, "TRAIN_COUNTS", FEW)
-    monkeypatch.setattr(offline, "TEST_COUNTS", FEW)
+    for counts in ("TRAIN_COUNTS", "TEST_COUNTS"):
+        monkeypatch.setattr(offline, counts, FEW)
     digits = offline.draw()
-    train = {image.tobytes() for image in digits["train_images"]}
-    assert len(train) == 300
-    assert not train & {image.tobytes() for image in digits["test_images"]}
+    train, test = (
+        {image.tobytes() for image in digits[f"{split}_images"]} for split in ("train", "test")
+    )
+    assert len(train) == 300 and not train & test
 
 
-def test_digits_fit_mnists_box_and_lie_in_its_centre():
-    images, _ = draw_few(0)
+def test_every_digit_is_drawn_as_often_as_asked_in_mnists_box_and_in_its_centre():
+    images, labels = draw_few(0)
+    assert images.dtype == labels.dtype == np.uint8
+    np.testing.assert_array_equal(np.bincount(labels), FEW)
     sides = [max(np.ptp(np.nonzero(image)[axis]) + 1 for axis in (0, 1)) for image in images]
     assert max(sides) <= 22
     assert abs(np.mean(sides) - 20) < 1
@@ -53,21 +46,6 @@ def test_digits_fit_mnists_box_and_lie_in_its_centre():
         centers = weights.sum(axis) @ np.arange(28)
         assert np.quantile(abs(centers - 14), 0.95) < 1.5
         assert abs(centers.mean() - 14) < 0.2
-
-
-def test_each_digit_has_several_skeletons_whose_path_goes_through_their_points():
-    skeletons = load_skeletons()
-    assert list(skeletons) == list(range(10))
-    for ways in skeletons.values():
-        assert len(ways) >= 5
-        for skeleton in ways:
-            assert len(skeleton.basis) == NUM_SAMPLES + 1
-            # Weights of control points add up to one: moving all moves the path.
-            np.testing.assert_allclose(skeleton.basis.sum(1), 1)
-            assert np.ptp(skeleton.points[:, 1]) == pytest.approx(1, abs=0.2)
-            path = skeleton.basis @ skeleton.points
-            distances = np.linalg.norm(path[:, None] - skeleton.points, axis=2)
-            assert distances.min(0).max() < 0.04
 
 
 def test_the_recorded_quality_is_what_the_page_claims():

@@ -2,7 +2,6 @@
 
 import io
 
-import numpy as np
 import PIL.Image
 import pytest
 
@@ -36,11 +35,3 @@ def test_a_figure_carries_its_text_and_twice_its_pixels_the_same_each_time(shown
         assert picture.width == 2 * metadata["width"]
         assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
     assert again.data == image.data
-
-
-def test_digits_without_an_image_leave_blank_axes():
-    figure, axes = figures.subplots(1, 3)
-    figures.draw_digits(axes, np.zeros((2, 28, 28, 1)), [7, 8])
-    assert [len(axis.images) for axis in axes] == [1, 1, 0]
-    assert [axis.get_title() for axis in axes] == ["7", "8", ""]
-    figures.plt.close(figure)

@@ -13,20 +13,13 @@ REPORT = """<testsuites><testsuite name="pytest" timestamp="2026-01-02T03:04:05.
 </testsuite></testsuites>"""
 
 
-@pytest.mark.parametrize(
-    ("devices", "message"),
-    [
-        (["CPU with 2 cores", "CPU with 2 cores"], "no GPU for tensorflow and jax:"),
-        (["CPU with 2 cores", "Some GPU"], "no GPU for tensorflow:"),
-        (["Some GPU", "Some GPU"], ""),
-    ],
-)
-def test_each_framework_must_see_a_gpu(monkeypatch, capsys, devices, message):
-    named = dict(zip(("tensorflow", "jax"), devices, strict=True))
-    monkeypatch.setattr(check_gpu, "current_device", named.get)
-    monkeypatch.setattr(check_gpu, "current_versions", lambda framework: {framework: "1.0"})
-    assert check_gpu.main() == bool(message)
-    assert capsys.readouterr().err.startswith(message)
+def test_each_framework_must_see_a_gpu(monkeypatch, capsys):
+    devices = {"tensorflow": "CPU with 2 cores", "jax": "Some GPU"}
+    monkeypatch.setattr(check_gpu, "current_device", devices.get)
+    assert check_gpu.main() == 1
+    assert capsys.readouterr().err.startswith("no GPU for tensorflow:")
+    devices["tensorflow"] = "Some GPU"
+    assert check_gpu.main() == 0
 
 
 def test_the_report_is_summed_up_by_chapter(tmp_path, monkeypatch):

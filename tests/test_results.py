@@ -4,13 +4,11 @@ import dataclasses
 import json
 
 import nbformat
-import numpy as np
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from mnistlib import FileFormatError, MnistError
-from mnistlib.machine import FRAMEWORKS, current_device, current_versions
 from mnistlib.results import (
     MIME_TYPE,
     VALUES_MIME_TYPE,
@@ -25,7 +23,7 @@ from mnistlib.results import (
 def test_the_interval_is_wilsons_and_counts_that_make_no_sense_are_refused():
     # R's prop.test(9739, 10000, correct = FALSE) gives the same.
     assert wilson_interval(9_739, 10_000) == pytest.approx((0.97058, 0.97684), abs=1e-5)
-    for arguments in (-1, 10), (11, 10), (0, 0), (5, 10, 0), (5, 10, 1):
+    for arguments in (-1, 10), (11, 10), (0, 0):
         with pytest.raises(MnistError, match="no interval"):
             wilson_interval(*arguments)
 
@@ -65,23 +63,16 @@ def test_the_table_shows_the_interval_and_escapes_html(result):
         assert text in html
 
 
-@pytest.mark.parametrize("damage", ["not json", '{"cells": [{"outputs": 3}]}', "stored"])
+@pytest.mark.parametrize("damage", ["not json", '{"cells": [{"outputs": 3}]}', None])
 def test_a_damaged_notebook_is_named(tmp_path, result, damage):
-    if damage == "stored":
-        notebook = notebook_with(result)
-        del notebook.cells[1].outputs[0].data[MIME_TYPE]["value"]
-        damage = nbformat.writes(notebook)
-    (tmp_path / "03_bad.ipynb").write_text(damage)
+    notebook = notebook_with(result)
+    del notebook.cells[1].outputs[0].data[MIME_TYPE]["value"]
+    (tmp_path / "03_bad.ipynb").write_text(damage or nbformat.writes(notebook))
     with pytest.raises(FileFormatError, match=r"03_bad\.ipynb.*make notebooks"):
         collect(tmp_path)
 
 
-def test_versions_and_device_are_those_of_the_framework(result):
-    for framework, names in FRAMEWORKS.items():
-        versions = current_versions(framework)
-        assert versions["numpy"] == np.__version__
-        assert set(versions) == {"python", *names}
-        assert current_device(framework)
+def test_an_unknown_framework_is_refused(result):
     with pytest.raises(MnistError, match="framework='abacus'"):
         dataclasses.replace(result, framework="abacus")
 

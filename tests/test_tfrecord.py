@@ -74,9 +74,12 @@ def test_frames_are_those_that_tensorflow_writes(tmp_path):
 
 @pytest.mark.parametrize("shard_size", [None, 1, 20])
 def test_what_is_read_is_what_was_written(tmp_path, compression, shard_size):
-    manifest = write(tmp_path / "data", ARRAYS, shard_size=shard_size, compression=compression)
+    options = {"shard_size": shard_size, "compression": compression}
+    manifest = write(tmp_path / "data", ARRAYS, **options)
     assert len(manifest.shards) == -(-SIZE // (shard_size or SIZE))
     assert verify(tmp_path / "data") == manifest
+    rows = ({name: array[i] for name, array in ARRAYS.items()} for i in range(SIZE))
+    assert write(tmp_path / "rows", rows, **options) == manifest
     dataset = read(tmp_path / "data", 8)
     assert len(dataset) == 7
     found = gather(dataset)
@@ -102,34 +105,15 @@ def test_values_that_a_type_holds_come_back_in_it(tmp_path):
         np.testing.assert_array_equal(found[dtype], values)
 
 
-def test_an_iterable_gives_the_same_files_as_arrays(tmp_path):
-    rows = ({name: array[i] for name, array in ARRAYS.items()} for i in range(SIZE))
-    assert write(tmp_path / "rows", rows) == write(tmp_path / "arrays", ARRAYS)
-
-
-def test_parallel_reads_take_turns_and_keys_give_tuples(folder):
+def test_parallel_reads_take_turns_keys_give_tuples_and_a_shuffle_deals_anew(folder):
     pairs = list(read(folder, 8, keys=("image", "label"), parallel_reads=3))
-    labels = np.concatenate([label for _, label in pairs]).tolist()
+    in_turn = np.concatenate([label for _, label in pairs]).tolist()
     assert pairs[0][0].shape == (8, 6, 5)
-    assert labels[:6] == [0, 20, 40, 1, 21, 41]
-    assert sorted(labels) == list(range(SIZE))
-
-
-def test_shuffling_deals_all_examples_in_a_new_order(folder):
+    assert in_turn[:6] == [0, 20, 40, 1, 21, 41]
     dataset = read(folder, 8, shuffle=SIZE, seed=0)
     first, second = (gather(dataset)["label"].tolist() for _ in range(2))
     assert first != second
-    assert sorted(first) == sorted(second) == list(range(SIZE))
-
-
-def test_verify_names_the_record_of_an_altered_byte(folder):
-    path = shard(folder)
-    content = path.read_bytes()
-    path.write_bytes(flip(content, len(content) // 3))
-    with pytest.raises(FileFormatError, match=r"00001-of-00003\.tfrecord.*record \d+, at byte \d+"):
-        verify(folder)
-    with pytest.raises(tf.errors.DataLossError):  # read leaves the bytes to TensorFlow
-        list(read(folder, 8))
+    assert sorted(in_turn) == sorted(first) == sorted(second) == list(range(SIZE))
 
 
 def test_damage_is_found_in_every_part_of_a_frame(tmp_path):
@@ -225,12 +209,9 @@ def test_what_cannot_be_read_so_is_refused(folder, arguments, message):
     [
         lambda content: content.pop("shards"),
         lambda content: content.update(shards=[]),
-        lambda content: content.update(features={}),
-        lambda content: content.update(format=2),
         lambda content: content.update(compression="BROTLI"),
         lambda content: content["shards"][0].update(name="../other"),
         lambda content: content["shards"][0].update(num_examples=0, num_bytes=0),
-        lambda content: content["features"]["image"].update(encoding="jpeg"),
         # TensorFlow is ended by a signal when it makes room for so many values.
         lambda content: content["features"]["label"].update(shape=[2**40]),
     ],
@@ -251,12 +232,13 @@ def test_an_altered_manifest_is_refused(folder):
         read(folder, 8)
 
 
-def test_a_feature_that_could_not_be_read_back_is_refused():
-    as_numbers = [((), "foo"), ((), ">i2"), ((), "float64"), ((0,), "uint8"), ([2], "uint8")]
-    otherwise = [((2,), "uint32", "raw"), ((2,), "longdouble", "raw"), ((2, 2), "uint8", "png")]
-    for arguments in as_numbers + otherwise:
-        with pytest.raises(MnistError, match="no feature of shape"):
-            Feature(*arguments)
+@pytest.mark.parametrize(
+    "arguments",
+    [((), "foo"), ((), ">i2"), ((0,), "uint8"), ([2], "uint8"), ((2,), "uint32", "raw")],
+)
+def test_a_feature_that_could_not_be_read_back_is_refused(arguments):
+    with pytest.raises(MnistError, match="no feature of shape"):
+        Feature(*arguments)
 
 
 def of_type(dtype):
@@ -272,14 +254,10 @@ def of_type(dtype):
         ([{"a": 1}, {"b": 1}], {}, "example 1 has"),
         ([{"a": 1}, {"a": [1, 2]}], {}, "example 1: 'a' is of shape"),
         ([{"a": [[1], [1, 2]]}], {}, "example 0: 'a' is no array: its parts differ"),
-        ([{"a": [1]}, {"a": [[1], [1, 2]]}], {}, "example 1: 'a' is no array"),
         ([{"a": "text"}], {}, "example 0: 'a' is no feature of"),
-        ([{"a": 1}, {"a": 1.0}], {}, "example 1: 'a' is float64, and int64 can't hold"),
         ([{"a": 256}], of_type("uint8"), "example 0: 'a' is int64, and uint8 can't hold"),
         ([{"a": 1e300}], of_type("float32"), "example 0: 'a' is float64, and float32 can't"),
         ([{"a": 2**24 + 1}], of_type("float32"), "example 0: 'a' is int64, and float32 can't"),
-        ([{"a": 0.1}], of_type("float32"), "example 0: 'a' is float64, and float32 can't"),
-        ([{"a": "text"}], of_type("uint8"), "example 0: 'a' is <U4, and uint8 can't"),
         ([{"a": 1}], {"compression": "LZ4"}, "compression='LZ4'"),
         ([{"a": 1}], {"shard_size": 0}, "shard_size=0"),
     ],

@@ -1,4 +1,4 @@
-"""The workflows: valid, safe, calling what the Makefile has, and not stopped by a missing GPU."""
+"""The style of all code; the workflows are valid, safe and not stopped by a missing GPU."""
 
 import os
 import re
@@ -27,8 +27,10 @@ def workflow(name):
         ["check-jsonschema", "--builtin-schema", "vendor.github-actions", *ACTIONS],
         # Pinned actions, few permissions, no injection.
         ["zizmor", "--offline", "--quiet", GITHUB],
+        ["ruff", "check", "--quiet", ROOT],
+        ["ruff", "format", "--check", "--quiet", ROOT],
     ],
-    ids=["workflows", "actions", "zizmor"],
+    ids=["workflows", "actions", "zizmor", "style", "style's format"],
 )
 def test_the_linters_find_nothing(command):
     program = Path(sys.executable).with_name(command[0])
@@ -53,7 +55,6 @@ def test_forks_never_reach_the_gpu_and_nothing_waits_for_one_that_is_not_there()
     assert "head.repo.full_name == github.repository" in job["if"]
 
 
-@pytest.mark.skipif(sys.platform == "win32", reason="the runner is a Linux machine")
 @pytest.mark.parametrize(
     ("listed", "downloaded"),
     [("exit 1", None), ("true", None), ("echo 17", "exit 1"), ("echo 17", "true")],
@@ -77,34 +78,3 @@ def test_the_site_is_published_with_the_main_branch_s_gpu_status_or_without(
     first, *rest = calls.read_text().splitlines()
     assert "--branch main" in first
     assert [line[:15] for line in rest] == ["run download 17"] * bool(downloaded)
-
-
-def test_the_gpu_lock_has_the_versions_of_the_other():
-    """What both name is the same; the rest is CUDA's."""
-
-    def pins(name):
-        found = re.findall(r"^([\w.-]+)==([\w.]+)", (ROOT / name).read_text(), re.MULTILINE)
-        return {(package, version) for package, version in found}
-
-    both, gpu = pins("requirements.txt"), pins("requirements-gpu.txt")
-    names = {package for package, _ in both}
-    assert {pin for pin in gpu if pin[0] in names} <= both
-    extra = {package for package, _ in gpu} - names
-    assert {"jax-cuda12-plugin", "nvidia-cudnn-cu12"} <= extra
-    assert all(re.match(r"nvidia-|jax-cuda12-", package) for package in extra), extra
-
-
-@pytest.mark.parametrize(("repository", "differs"), [("some/fork", True), ("owner/book", False)])
-def test_a_repository_sets_its_address_once(tmp_path, repository, differs):
-    [step] = [s for s in workflow("repository.yml")["jobs"]["address"]["steps"] if "id" in s]
-    (tmp_path / "pyproject.toml").write_text('Repository = "https://github.com/owner/book"\n')
-    output = tmp_path / "output"
-    output.touch()
-    environment = {**os.environ, "GITHUB_REPOSITORY": repository, "GITHUB_OUTPUT": str(output)}
-    subprocess.run(["bash", "-e", "-c", step["run"]], cwd=tmp_path, env=environment, check=True)
-    assert bool(output.read_text()) == differs
-
-
-def test_the_site_is_published_from_the_notebooks_as_committed():
-    """So its badges lead to notebooks that know their address."""
-    assert "make repository" not in (GITHUB / "workflows" / "publish.yml").read_text()

@@ -2,7 +2,8 @@
 
 The chapter on JAX at full speed writes these functions step by step; a test keeps the
 two the same. Parameters are a list of one pair ``(weights, biases)`` for each layer.
-As in :mod:`mnistlib.jax_mlp`, the shapes in signatures are for the reader.
+As in :mod:`mnistlib.jax_mlp`, the shapes in signatures are for the reader, and arrays are
+float32 unless a docstring says otherwise. Keys are those of ``jax.random``.
 """
 
 from __future__ import annotations
@@ -47,16 +48,6 @@ class TrainState(NamedTuple):
 def init_cnn(key: PRNGKeyArray) -> Params:
     """Draw the parameters as He and others do for relu; biases are zero.
 
-    Parameters
-    ----------
-    key
-        A key of ``jax.random``.
-
-    Returns
-    -------
-    list of (weights, biases)
-        float32, of the shapes in ``LAYER_SHAPES``.
-
     Examples
     --------
     >>> [weights.shape for weights, biases in init_cnn(random.key(0))]
@@ -75,21 +66,9 @@ def conv(
     kernel: Float[Array, "rows columns inputs outputs"],
     stride: int,
 ) -> Float[Array, "batch new_height new_width outputs"]:
-    """Slide a kernel over images, with zeros around them.
+    """Slide a kernel over images, with zeros around them, by ``stride`` pixels at a time.
 
-    Parameters
-    ----------
-    images
-        ``(batch, height, width, inputs)``.
-    kernel
-        ``(rows, columns, inputs, outputs)``.
-    stride
-        How many pixels it moves at a time.
-
-    Returns
-    -------
-    jax.Array
-        ``(batch, ceil(height / stride), ceil(width / stride), outputs)``.
+    The new height and width are ``ceil(height / stride)`` and ``ceil(width / stride)``.
     """
     return lax.conv_general_dilated(
         images,
@@ -103,19 +82,9 @@ def conv(
 def cnn_logits(
     params: Params, images: Float[Array, "batch 28 28 1"]
 ) -> Float[Array, "batch classes"]:
-    """Compute ten scores for each image: two convolutions, two dense layers.
+    """Compute ten logits for each image, whose pixels are from 0 to 1.
 
-    Parameters
-    ----------
-    params
-        As :func:`init_cnn` gives them.
-    images
-        float32 from 0 to 1, ``(batch, 28, 28, 1)``.
-
-    Returns
-    -------
-    jax.Array
-        Logits, float32, ``(batch, 10)``.
+    Two convolutions, two dense layers; parameters as :func:`init_cnn` gives them.
     """
     (w1, b1), (w2, b2), (w3, b3), (w4, b4) = params
     hidden = nn.relu(conv(images, w1, stride=2) + b1)
@@ -127,7 +96,7 @@ def cnn_logits(
 def cnn_loss(
     params: Params, images: Float[Array, "batch 28 28 1"], labels: Int[Array, " batch"]
 ) -> Float[Array, ""]:
-    """Return the mean cross-entropy in nats, float32, of shape ``()``."""
+    """Return the mean cross-entropy in nats."""
     log_probabilities = nn.log_softmax(cnn_logits(params, images))
     picked = jnp.take_along_axis(log_probabilities, labels[:, None], axis=1)
     return -jnp.mean(picked)
@@ -157,21 +126,7 @@ def adam_init(params: Params, key: PRNGKeyArray) -> TrainState:
 
 
 def adam_update(state: TrainState, gradients: Params, rate: Float[Array, ""] | float) -> TrainState:
-    """Take one step of Adam.
-
-    Parameters
-    ----------
-    state
-        Where training stands.
-    gradients
-        Of the loss, in the form of the parameters.
-    rate
-        Step size, without unit.
-
-    Returns
-    -------
-    TrainState
-        The state after the step.
+    """Take one step of Adam, of a size without unit, and return the state after it.
 
     References
     ----------
@@ -196,17 +151,7 @@ def random_roll(
 ) -> Float[Array, "batch 28 28 1"]:
     """Move all images of a batch alike, by up to two pixels each way.
 
-    Parameters
-    ----------
-    images
-        ``(batch, height, width, 1)``; what leaves on one side enters on the other.
-    key
-        A key of ``jax.random``.
-
-    Returns
-    -------
-    jax.Array
-        Of the same shape.
+    What leaves on one side enters on the other.
     """
     rows, columns = random.randint(key, (2,), -2, 3)
     return jnp.roll(images, (rows, columns), axis=(1, 2))
@@ -221,7 +166,7 @@ def cnn_step(
     num_steps: int,
     peak: float,
 ) -> tuple[TrainState, Float[Array, ""]]:
-    """Take one step on one batch, which is shifted at random.
+    """Take one step on one batch, which is shifted at random; also give the loss before it.
 
     Parameters
     ----------
@@ -235,11 +180,6 @@ def cnn_step(
         How many steps the whole training takes.
     peak
         The highest learning rate.
-
-    Returns
-    -------
-    state, loss
-        The state after the step, and the loss before it.
     """
     roll_key = random.fold_in(state.key, state.count)  # another one for each step
     moved = random_roll(images[batch], roll_key)

@@ -6,15 +6,15 @@ chapter after it :func:`train_epoch`; a test keeps the two the same.
 Parameters are a list of one pair ``(weights, biases)`` for each layer, with weights
 of shape ``(num_outputs, num_inputs)``: a tree of arrays, as JAX takes it anywhere.
 
-Signatures carry shapes in jaxtyping's notation. They are for the reader: nothing checks
-them when a function is called.
+Signatures carry shapes in jaxtyping's notation, which docstrings don't repeat. They are
+for the reader: nothing checks them when a function is called. Arrays are float32 unless
+a docstring says otherwise.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import jax.numpy as jnp
@@ -45,11 +45,6 @@ def random_layer_params(
         A key of ``jax.random``.
     scale
         Standard deviation, of the biases too.
-
-    Returns
-    -------
-    weights, biases
-        float32, ``(num_outputs, num_inputs)`` and ``(num_outputs,)``.
     """
     weight_key, bias_key = random.split(key)
     weights = scale * random.normal(weight_key, (num_outputs, num_inputs))
@@ -67,11 +62,6 @@ def init_params(sizes: Sequence[int], key: PRNGKeyArray) -> Params:
     key
         A key of ``jax.random``.
 
-    Returns
-    -------
-    list of (weights, biases)
-        As :func:`random_layer_params` gives them.
-
     Examples
     --------
     >>> params = init_params(LAYER_SIZES, random.key(0))
@@ -85,32 +75,6 @@ def init_params(sizes: Sequence[int], key: PRNGKeyArray) -> Params:
     ]
 
 
-def numpy_init_params(sizes: Sequence[int], seed: int) -> Params:
-    """Draw the parameters of all layers with NumPy, which has nothing to compile.
-
-    They are other numbers than those of :func:`init_params`, from the same
-    distribution: normal, with standard deviation 0.01.
-
-    Parameters
-    ----------
-    sizes
-        Length of the input, of each hidden layer and of the output.
-    seed
-        Of NumPy's generator.
-
-    Returns
-    -------
-    list of (weights, biases)
-        As :func:`random_layer_params` gives them.
-    """
-    rng = np.random.default_rng(seed)
-
-    def draw(*shape):
-        return jnp.asarray(0.01 * rng.standard_normal(shape, np.float32))
-
-    return [(draw(n, m), draw(n)) for m, n in pairwise(sizes)]
-
-
 def predict(params: Params, image: Float[Array, " pixels"]) -> Float[Array, " classes"]:
     """Compute the logarithms of the class probabilities of *one* image.
 
@@ -119,12 +83,7 @@ def predict(params: Params, image: Float[Array, " pixels"]) -> Float[Array, " cl
     params
         As :func:`init_params` gives them.
     image
-        ``(784,)``, any number type.
-
-    Returns
-    -------
-    jax.Array
-        float32, ``(10,)``; their exponentials add up to 1.
+        784 pixels, of any number type.
     """
     activations = image
     for weights, biases in params[:-1]:
@@ -152,21 +111,9 @@ def one_hot(labels: Int[Array, " batch"], num_classes: int = 10) -> Float[Array,
 def cross_entropy(
     params: Params, images: Float[Array, "batch pixels"], targets: Float[Array, "batch classes"]
 ) -> Float[Array, ""]:
-    """Compute the mean over the examples of minus the log-probability of the label.
+    """Compute the mean over the examples of minus the log-probability of the label, in nats.
 
-    Parameters
-    ----------
-    params
-        As :func:`init_params` gives them.
-    images
-        ``(batch, 784)``.
-    targets
-        One-hot labels, ``(batch, 10)``.
-
-    Returns
-    -------
-    jax.Array
-        The loss in nats, float32, of shape ``()``.
+    Targets are one-hot labels.
     """
     return -jnp.mean(jnp.sum(predict_batch(params, images) * targets, axis=1))
 
@@ -204,10 +151,8 @@ def train_epoch(
     params
         As :func:`init_params` gives them. Their memory is used for the result:
         they can't be used after the call.
-    images
-        ``(n, 784)``, on the device.
-    targets
-        One-hot labels, ``(n, 10)``, on the device.
+    images, targets
+        Pixels and one-hot labels, on the device.
     order
         Indices of examples in the order in which they are dealt into batches.
     learning_rate
@@ -216,11 +161,6 @@ def train_epoch(
         Takes parameters, images and targets, gives a number.
     batch_size
         Examples in a batch; the last batch may be smaller.
-
-    Returns
-    -------
-    list of (weights, biases)
-        The parameters after the epoch.
     """
 
     def step(params, batch):
@@ -238,7 +178,7 @@ def train_epoch(
 def to_device(
     images: np.ndarray, labels: np.ndarray
 ) -> tuple[Float[Array, "n pixels"], Float[Array, "n classes"]]:
-    """Put a split on JAX's device, as the network takes it.
+    """Put a split on JAX's device, as the network takes it: from 0 to 1, and one-hot.
 
     Parameters
     ----------
@@ -246,11 +186,6 @@ def to_device(
         uint8, ``(n, 28, 28)``, 0 to 255.
     labels
         ``(n,)``, 0 to 9.
-
-    Returns
-    -------
-    images, targets
-        float32 from 0 to 1, ``(n, 784)``, and one-hot labels ``(n, 10)``.
 
     Raises
     ------

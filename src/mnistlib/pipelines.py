@@ -6,8 +6,6 @@ the same.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import numpy as np
 import tensorflow as tf
 
@@ -81,63 +79,6 @@ def evaluation_pipeline(dataset: tf.data.Dataset, batch_size: int = 128) -> tf.d
         .cache()
         .prefetch(tf.data.AUTOTUNE)
     )
-
-
-def element_bytes(dataset: tf.data.Dataset) -> int:
-    """Count the bytes that one element of a dataset takes.
-
-    Parameters
-    ----------
-    dataset
-        Every axis of its elements must have a known length.
-
-    Returns
-    -------
-    int
-        Bytes of all tensors of an element together.
-
-    Examples
-    --------
-    >>> element_bytes(tf.data.Dataset.from_tensors(np.zeros((28, 28), np.float32)))
-    3136
-    """
-    specs = tf.nest.flatten(dataset.element_spec)
-    return sum(spec.shape.num_elements() * spec.dtype.size for spec in specs)
-
-
-def build_pipeline(dataset: tf.data.Dataset, steps: Sequence[tuple]) -> tuple[tf.data.Dataset, int]:
-    """Apply steps to a dataset, and count the bytes that they hold when full.
-
-    Parameters
-    ----------
-    dataset
-        Its elements have axes of known length only.
-    steps
-        In order; each the name of a method of ``tf.data.Dataset`` and its
-        positional arguments, ``("shuffle", 1_000)``. ``batch`` has to drop the
-        remainder, so that its batches have a known length.
-
-    Returns
-    -------
-    dataset, held : tf.data.Dataset, int
-        The pipeline, and the bytes in the buffers of ``shuffle``, ``prefetch``
-        and ``cache``.
-
-    Examples
-    --------
-    >>> numbers = tf.data.Dataset.range(100)
-    >>> batches, held = build_pipeline(numbers, [("shuffle", 50), ("batch", 10, True)])
-    >>> len(batches), held
-    (10, 400)
-    """
-    held = 0
-    for name, *arguments in steps:
-        if name in ("shuffle", "prefetch"):
-            held += arguments[0] * element_bytes(dataset)
-        if name == "cache":
-            held += len(dataset) * element_bytes(dataset)
-        dataset = getattr(dataset, name)(*arguments)
-    return dataset, held
 
 
 def resumable_pipeline(

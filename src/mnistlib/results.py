@@ -34,25 +34,23 @@ class Interval(NamedTuple):
         return f"{self.low:.4f} to {self.high:.4f}"
 
 
-def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> Interval:
+def wilson_interval(successes: int, trials: int) -> Interval:
     """Tell how far a proportion may be from the one that was counted.
 
     Parameters
     ----------
     successes, trials
         How many went well, say images that were classified correctly, of how many.
-    confidence
-        How often such an interval holds the true proportion, from 0 to 1.
 
     Returns
     -------
     Interval
-        Both ends, from 0 to 1.
+        Both ends, from 0 to 1; 95% of such intervals hold the true proportion.
 
     Raises
     ------
     mnistlib.MnistError
-        If the counts or the confidence make no sense.
+        If the counts make no sense.
 
     References
     ----------
@@ -64,13 +62,11 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> In
     >>> print(wilson_interval(9_739, 10_000))
     0.9706 to 0.9768
     """
-    if not 0 <= successes <= trials or trials == 0 or not 0 < confidence < 1:
+    if not 0 <= successes <= trials or trials == 0:
         raise MnistError(
-            f"no interval for {successes} of {trials} at confidence {confidence}: "
-            "use 0 <= successes <= trials, trials > 0, 0 < confidence < 1"
+            f"no interval for {successes} of {trials}: use 0 <= successes <= trials, trials > 0"
         )
-    test = binomtest(successes, trials)
-    return Interval(*test.proportion_ci(confidence, method="wilson"))
+    return Interval(*binomtest(successes, trials).proportion_ci(method="wilson"))
 
 
 @dataclass(frozen=True)
@@ -166,13 +162,12 @@ def collect(folder: str | os.PathLike) -> list[Result]:
     """
     results = []
     for path in sorted(Path(folder).glob("*.ipynb")):
-        try:
-            for output in _outputs(path):
-                if (stored := output.get("data", {}).get(MIME_TYPE)) is not None:
-                    interval = Interval(*stored["interval"])
-                    results.append(Result(**{**stored, "interval": interval}))
-        except (AttributeError, TypeError, KeyError) as error:
-            raise _unreadable(path, error) from error
+        for stored in _stored(path, MIME_TYPE):
+            try:
+                interval = Interval(*stored["interval"])
+                results.append(Result(**{**stored, "interval": interval}))
+            except (TypeError, KeyError) as error:
+                raise _unreadable(path, error) from error
     return results
 
 
@@ -214,17 +209,18 @@ def recorded(path: str | os.PathLike) -> dict[str, str]:
         If the notebook isn't JSON.
     """
     values = {}
-    for output in _outputs(Path(path)):
-        values |= output.get("data", {}).get(VALUES_MIME_TYPE, {})
+    for stored in _stored(Path(path), VALUES_MIME_TYPE):
+        values |= stored
     return values
 
 
-def _outputs(path: Path) -> list[dict]:
-    """Read the outputs of a notebook's cells."""
+def _stored(path: Path, mime_type: str) -> list[dict]:
+    """Read what a notebook's outputs hold of one type."""
     try:
         cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-        return [output for cell in cells for output in cell.get("outputs", ())]
-    except (ValueError, TypeError, KeyError) as error:
+        data = [output.get("data", {}) for cell in cells for output in cell.get("outputs", ())]
+        return [each[mime_type] for each in data if mime_type in each]
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise _unreadable(path, error) from error
 
 

@@ -4,13 +4,7 @@
 """
 
 from mnistlib.data.idx import read_idx, write_idx
-from mnistlib.data.mnist import (
-    Mnist,
-    Source,
-    Split,
-    load,
-    load_data,
-)
+from mnistlib.data.mnist import Mnist, Source, Split, load, load_data
 from mnistlib.data.official import OFFICIAL_FILES
 from mnistlib.data.pickled import ClassicMnist, read_pickle, write_pickle
 from mnistlib.data.resolve import Located, OfflineDigitsWarning, locate

@@ -109,13 +109,10 @@ def _problem(images: np.ndarray, labels: np.ndarray) -> str:
     return ""
 
 
-def load(*, download: bool = True) -> Mnist:
+def load() -> Mnist:
     """Load both splits of MNIST, or of the offline digits where it can't be had.
 
-    Parameters
-    ----------
-    download
-        As for :func:`mnistlib.data.resolve.locate`, which says where they come from.
+    :func:`mnistlib.data.resolve.locate` says where they come from.
 
     Returns
     -------
@@ -136,7 +133,7 @@ def load(*, download: bool = True) -> Mnist:
     >>> len(train.labels), len(validation.labels)
     (50000, 10000)
     """
-    name, origin, paths = locate(download=download)
+    name, origin, paths = locate()
     train, test = (
         Split(read_idx(paths[f"{split}_images"]), read_idx(paths[f"{split}_labels"]))
         for split in ("train", "test")

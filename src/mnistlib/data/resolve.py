@@ -54,13 +54,8 @@ class OfflineDigitsWarning(UserWarning):
     """MNIST can't be had, and digits drawn by code take its place."""
 
 
-def locate(*, download: bool = True) -> Located:
+def locate() -> Located:
     """Find the digits to use, as this module describes.
-
-    Parameters
-    ----------
-    download
-        Whether to try the mirrors when no verified files are here.
 
     Returns
     -------
@@ -77,7 +72,7 @@ def locate(*, download: bool = True) -> Located:
     source = wanted_source()
     if source != "offline":
         try:
-            return locate_mnist(download=download)
+            return locate_mnist()
         except DownloadError as error:
             if source == "mnist":
                 raise
@@ -93,7 +88,7 @@ def wanted_source() -> str:
     return source
 
 
-def locate_mnist(*, download: bool) -> Located:
+def locate_mnist(*, download: bool = True) -> Located:
     """Find MNIST itself: in the folder that is set, in the cache, or at the mirrors.
 
     Raises

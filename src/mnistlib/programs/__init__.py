@@ -1,9 +1,10 @@
 """One network trained in three frameworks, each in the way that suits it.
 
-A *program* is a generator: it trains for an epoch, gives a function that classifies
-images, and goes on when it is asked for the next. All three train the network of
-:func:`mnistlib.keras_models.mlp` with Adam, on batches of the same size, in a new
-order every epoch. Keras's last batch is what is left; the others leave that out.
+A *program* is a generator that takes the training split and a seed: it trains for an
+epoch, gives a function that classifies images, and goes on when it is asked for the next.
+The seed decides the initial weights and the orders of the images. All three train the
+network of :func:`mnistlib.keras_models.mlp` with Adam, on batches of the same size, in a
+new order every epoch. Keras's last batch is what is left; the others leave that out.
 
 ``python -m mnistlib.programs keras`` (or ``tensorflow``, ``jax``) trains for an epoch in
 a process of its own and prints the most memory that it held.
@@ -54,20 +55,7 @@ class Run(NamedTuple):
 def find_program(name: str) -> Program:
     """Import one framework, and return the program that trains with it.
 
-    Parameters
-    ----------
-    name
-        ``"keras"``, ``"tensorflow"`` or ``"jax"``.
-
-    Returns
-    -------
-    callable
-        Takes the training split and a seed.
-
-    Raises
-    ------
-    mnistlib.MnistError
-        If the name is another one.
+    The name is ``"keras"``, ``"tensorflow"`` or ``"jax"``; another is an ``MnistError``.
     """
     if name not in NAMES:
         raise MnistError(f"no program {name!r}: use one of {', '.join(NAMES)}")
@@ -75,31 +63,12 @@ def find_program(name: str) -> Program:
 
 
 def flatten_and_scale(images: np.ndarray) -> np.ndarray:
-    """Flatten images and scale their pixels.
-
-    Parameters
-    ----------
-    images
-        uint8 ``(n, 28, 28)``.
-
-    Returns
-    -------
-    numpy.ndarray
-        float32 ``(n, 784)``, 0 to 1.
-    """
+    """Turn images, uint8 ``(n, 28, 28)``, into float32 ``(n, 784)`` from 0 to 1."""
     return images.reshape(len(images), -1) / np.float32(255)
 
 
 def accuracy(classifier: Classifier, split: Split) -> float:
-    """Return the share of a split's images that get their label's class.
-
-    Parameters
-    ----------
-    classifier : callable
-        Of images as :func:`flatten_and_scale` gives them.
-    split
-        The images and their labels.
-    """
+    """Return the share of a split's images that get their label's class, from 0 to 1."""
     scores = np.asarray(classifier(flatten_and_scale(split.images)))
     return float((scores.argmax(axis=1) == split.labels).mean())
 
@@ -114,14 +83,9 @@ def run(program: Program, train: Split, validation: Split, seed: int, num_epochs
     train, validation
         What to learn from, and what to test on.
     seed
-        Where the initial weights and the order of the images come from.
+        Of the program.
     num_epochs
         How often to go through ``train``.
-
-    Returns
-    -------
-    Run
-        Accuracies, times and the trained network.
     """
     accuracies, seconds = [], []
     start = time.perf_counter()

@@ -1,5 +1,6 @@
 """Print the most memory that one epoch of one program took, in megabytes."""
 
+import re
 import sys
 from pathlib import Path
 
@@ -23,14 +24,19 @@ def main(arguments: list[str]) -> int:
 
 def peak_megabytes() -> int:
     """Return the most memory that this process has held so far."""
-    status = Path("/proc/self/status")
-    if status.exists():
-        # Not `resource`: on Linux it counts what the parent held when it forked.
-        [line] = [text for text in status.read_text().splitlines() if text.startswith("VmHWM")]
-        return int(line.split()[1]) // 2**10
-    import resource  # not on Windows
+    if sys.platform == "win32":
+        import psutil  # comes with ipykernel
 
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 2**20  # macOS: bytes
+        return psutil.Process().memory_info().peak_wset // 2**20
+    if sys.platform == "darwin":
+        import resource
+
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 2**20
+    # Not `resource`: on Linux it counts what the parent held when it forked.
+    [kilobytes] = re.findall(
+        r"^VmHWM:\s*(\d+) kB", Path("/proc/self/status").read_text(), re.MULTILINE
+    )
+    return int(kilobytes) // 2**10
 
 
 if __name__ == "__main__":

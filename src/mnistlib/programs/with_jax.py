@@ -71,11 +71,6 @@ def train_epoch(
         float32 ``(n, 784)`` and integers ``(n,)``.
     order
         ``(num_steps, batch_size)``; which examples make up each batch.
-
-    Returns
-    -------
-    params, state
-        After the epoch.
     """
 
     def step(carry, batch):
@@ -89,22 +84,10 @@ def train_epoch(
 
 
 def train(split: Split, seed: int, draw: Initializer = lecun_normal) -> Iterator[Classifier]:
-    """Train with one call an epoch, the digits on the device.
+    """Train with one call an epoch, the digits on the device, as :mod:`mnistlib.programs` says.
 
-    Parameters
-    ----------
-    split
-        What to learn from. The examples that fill no batch are left out of an
-        epoch, others each time.
-    seed
-        Of the weights and of the orders.
-    draw
-        As for :func:`init_params`.
-
-    Yields
-    ------
-    callable
-        The network after each epoch, as :mod:`mnistlib.programs` says.
+    The examples that fill no batch are left out of an epoch, others each time. The first
+    weights are those of :func:`init_params`.
     """
     key, init_key = jax.random.split(jax.random.key(seed))
     params = init_params(init_key, draw)

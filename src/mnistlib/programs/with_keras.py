@@ -14,20 +14,7 @@ from mnistlib.programs import BATCH_SIZE, LEARNING_RATE, Classifier
 
 
 def train(split: Split, seed: int) -> Iterator[Classifier]:
-    """Train with ``fit``, an epoch at a time.
-
-    Parameters
-    ----------
-    split
-        What to learn from.
-    seed
-        Of Keras's and TensorFlow's random numbers.
-
-    Yields
-    ------
-    callable
-        The network after each epoch, as :mod:`mnistlib.programs` says.
-    """
+    """Train with ``fit``, an epoch at a time, as :mod:`mnistlib.programs` says."""
     keras.utils.set_random_seed(seed)
     model = compile_classifier(mlp(), LEARNING_RATE)
     dataset = tf.data.Dataset.from_tensor_slices((split.images[..., None], split.labels))

@@ -45,20 +45,9 @@ class Mlp(Model):
 
 
 def train(split: Split, seed: int) -> Iterator[Classifier]:
-    """Train with one call an epoch, the digits on the device.
+    """Train with one call an epoch, the digits on the device, as :mod:`mnistlib.programs` says.
 
-    Parameters
-    ----------
-    split
-        What to learn from. The examples that fill no batch are left out of an
-        epoch, others each time.
-    seed
-        Of the weights and of the orders.
-
-    Yields
-    ------
-    callable
-        The network after each epoch, as :mod:`mnistlib.programs` says.
+    The examples that fill no batch are left out of an epoch, others each time.
     """
     network = Mlp(seed)
     images = tf.constant(flatten_and_scale(split.images))

@@ -16,15 +16,10 @@ from mnistlib.files import cache_dir
 DRAWING_VERSION = 2
 
 
-def find_or_draw(seed: int = 0) -> dict[str, Path]:
+def find_or_draw() -> dict[str, Path]:
     """Return the files of the offline digits; if they aren't kept as drawn, draw them.
 
     Drawing takes some seconds. Several processes may do it at once.
-
-    Parameters
-    ----------
-    seed
-        As for :func:`draw`.
 
     Returns
     -------
@@ -36,10 +31,10 @@ def find_or_draw(seed: int = 0) -> dict[str, Path]:
     mnistlib.MnistError
         If they can't be written to the cache.
     """
-    folder = cache_dir() / "offline-digits" / f"version-{DRAWING_VERSION}-seed-{seed}"
+    folder = cache_dir() / "offline-digits" / f"version-{DRAWING_VERSION}"
 
     def make(scratch: Path) -> None:
-        for key, array in draw(seed).items():
+        for key, array in draw().items():
             write_idx(scratch / OFFICIAL_FILES[key].unpacked_name, array)
 
     make_once(folder, make)

@@ -18,6 +18,7 @@ from importlib import resources
 from typing import NamedTuple
 
 import numpy as np
+from scipy.interpolate import CubicHermiteSpline
 
 # How many images of each digit MNIST has.
 TRAIN_COUNTS = (5923, 6742, 5958, 6131, 5842, 5421, 5918, 6265, 5851, 5949)
@@ -286,19 +287,16 @@ def _sample(
     share = np.append(0, np.cumsum(lengths)) / np.sum(lengths)
     num_lifts = sum(ends for _, ends in runs) - 1
     counts = iter(np.diff(np.round(share * (NUM_SAMPLES - num_lifts))).astype(int))
-    rows, pen_down = [], []
+    rows, ends = [], []
     for run, ends_stroke in runs:
         points = np.eye(len(control))[run]  # the weights of all control points in each
-        tangents = np.gradient(points, axis=0)
+        curve = CubicHermiteSpline(range(len(run)), points, np.gradient(points, axis=0))
         for i in range(len(run) - 1):
             count = next(counts)
             is_last = ends_stroke and i == len(run) - 2
-            for t in np.arange(count + is_last) / max(count, 1):
-                here = (2 * t**3 - 3 * t**2 + 1) * points[i]
-                there = (-2 * t**3 + 3 * t**2) * points[i + 1]
-                leaving = (t**3 - 2 * t**2 + t) * tangents[i]
-                rows.append(here + there + leaving + (t**3 - t**2) * tangents[i + 1])
-                pen_down.append(1.0)
+            rows.extend(curve(i + np.arange(count + is_last) / max(count, 1)))
         if ends_stroke:
-            pen_down[-1] = 0.0  # from here the pen goes to the next stroke's start
-    return np.array(rows), np.array(pen_down[:-1])
+            ends.append(len(rows) - 1)
+    pen_down = np.ones(len(rows) - 1)
+    pen_down[ends[:-1]] = 0.0  # from there the pen goes to the next stroke's start
+    return np.array(rows), pen_down
