@@ -35,3 +35,9 @@ def test_a_figure_carries_its_text_and_twice_its_pixels_the_same_each_time(shown
         assert picture.width == 2 * metadata["width"]
         assert picture.convert("RGB").getpixel((0, 0)) == (255, 255, 255)
     assert again.data == image.data
+
+
+def test_a_table_is_html_or_aligned_text():
+    table = figures.Table(("way", "images/s"), [("one", "9"), ("all < 3", "1,000")])
+    assert repr(table) == "way      images/s\none             9\nall < 3     1,000"
+    assert "<tr><td>all &lt; 3</td><td>1,000</td></tr>" in table._repr_html_()

@@ -10,7 +10,7 @@ import nbformat
 import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
-from mnistlib import jax_cnn, jax_mlp, keras_models, pipelines, tf_softmax
+from mnistlib import callbacks, jax_cnn, jax_mlp, keras_models, pipelines, tf_softmax
 from mnistlib.results import collect
 from mnistlib.tfrecord import framing
 
@@ -31,6 +31,7 @@ TAUGHT = {
         keras_models.compile_classifier,
     ],
     "03_input_pipelines": [keras_models.dropout_mlp],
+    "04_callbacks": [callbacks.SeedEpochs, pipelines.resumable_pipeline],
     "06_low_level_tensorflow": [
         tf_softmax.Adam,
         tf_softmax.SoftmaxRegression,

@@ -36,7 +36,8 @@ class SeedEpochs(keras.callbacks.Callback):
     def on_epoch_begin(self, epoch: int, logs: dict | None = None) -> None:
         """Set the number of the epoch and the state of every seed generator."""
         self.epoch.assign(epoch)
-        states = [v for v in self.model.variables if v.name == "seed_generator_state"]
+        variables = self.model.variables
+        states = [v for v in variables if v.name == "seed_generator_state"]
         for number, state in enumerate(states):
             sequence = np.random.SeedSequence([self.seed, epoch, number])
             state.assign(sequence.generate_state(2))

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from html import escape
+from itertools import chain
+from typing import NamedTuple
 
 import matplotlib as mpl
 import matplotlib.pyplot as plt
@@ -35,6 +38,33 @@ STYLE = {
 PAGE_WIDTH = 7.0  # inches
 PAGE_PIXELS_PER_INCH = 96  # as CSS counts
 PIXEL_RATIO = 2  # twice what a page shows, for sharp screens
+
+
+class Table(NamedTuple):
+    """Texts in rows and columns: a table where a notebook shows HTML, else aligned text.
+
+    Attributes
+    ----------
+    columns
+        Names of the columns; the first one's cells name the rows.
+    rows
+        Each a text for every column.
+    """
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+    def __repr__(self) -> str:
+        widths = [max(map(len, column)) for column in zip(self.columns, *self.rows, strict=True)]
+        form = "{:{}}" + "  {:>{}}" * (len(widths) - 1)
+        lines = [zip(row, widths, strict=True) for row in (self.columns, *self.rows)]
+        return "\n".join(form.format(*chain.from_iterable(line)) for line in lines)
+
+    def _repr_html_(self) -> str:
+        def row(kind: str, cells: Sequence[str]) -> str:
+            return "<tr>" + "".join(f"<{kind}>{escape(cell)}</{kind}>" for cell in cells) + "</tr>"
+
+        return f"<table>{row('th', self.columns)}{''.join(row('td', r) for r in self.rows)}</table>"
 
 
 def subplots(rows: int = 1, columns: int = 1, height: float = 3.0, **options: object):

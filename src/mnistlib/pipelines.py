@@ -9,6 +9,8 @@ from __future__ import annotations
 import numpy as np
 import tensorflow as tf
 
+stateless_shuffle = tf.random.experimental.stateless_shuffle
+
 
 def scale(image: tf.Tensor, label: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     """Turn pixels into floats from 0 to 1.
@@ -116,7 +118,7 @@ def resumable_pipeline(
         images, labels = tf.constant(images), tf.constant(labels)
 
     def shuffled_indices(_: tf.Tensor) -> tf.data.Dataset:
-        order = tf.random.experimental.stateless_shuffle(tf.range(len(labels)), seed=[seed, epoch])
+        order = stateless_shuffle(tf.range(len(labels)), [seed, epoch])
         return tf.data.Dataset.from_tensor_slices(order)
 
     def examples(indices: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
