@@ -13,9 +13,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COMMITTED = json.loads((ROOT / "benchmarks" / "ledger.json").read_bytes())
 
 
-def test_a_ratio_is_how_many_times_better_ours_is_and_the_record_has_no_derived_figures(
-    monkeypatch,
-):
+def test_a_ratio_is_how_many_times_better_ours_is_and_no_derived_figure_is_kept(monkeypatch):
     monkeypatch.setenv("MNISTLIB_SOURCE", "offline")  # which importing the ledger changes
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
     ledger = importlib.import_module("ledger")

@@ -99,7 +99,6 @@ def test_a_chapter_with_another_number_is_renumbered_throughout(book):
     ("text", "message"),
     [
         ("9<!--nothing-->", "no such value"),
-        ("9<!--01_first:nothing-->", "no such value"),
         ("9<!--bad-->", "must not hold"),
     ],
 )

@@ -39,22 +39,17 @@ CLASSIC = tuple(
 IMAGES, LABELS = CLASSIC[0]
 
 
-def assert_same(read, expected=CLASSIC):
-    for pair, expected_pair in zip(read, expected, strict=True):
+def assert_same(read):
+    for pair, expected_pair in zip(read, CLASSIC, strict=True):
         for array, expected_array in zip(pair, expected_pair, strict=True):
             assert array.dtype == expected_array.dtype
             assert array.flags.writeable and array.flags.c_contiguous
             np.testing.assert_array_equal(array, expected_array)
 
 
-@pytest.fixture
-def written(tmp_path):
-    path = tmp_path / "mnist.pkl.gz"
-    write_pickle(path, MNIST)
-    return path
-
-
-def test_what_is_written_is_what_python_reads_as_latin1_and_always_the_same(written, tmp_path):
+def test_what_is_written_is_what_python_reads_as_latin1_and_always_the_same(tmp_path):
+    written = tmp_path / "mnist.pkl.gz"
+    write_pickle(written, MNIST)
     assert_same(pickled.classic(MNIST))
     assert_same(read_pickle(written))
     with gzip.open(written) as file:
@@ -193,7 +188,6 @@ HOSTILE = {
     "float64": (changed(0, 0, lambda x: x[:25].astype(float)), "f4"),
     "big-endian": (changed(0, 0, lambda x: x.astype(">f4")), "f4"),
     "Fortran's order": (changed(0, 0, np.asfortranarray), "f4"),
-    "a label too few": (changed(2, 1, lambda y: y[:-1]), "(20,)"),
     "a shape without values": (python_2_file().replace(b"M\x10\3", b"M\x11\3", 1), "(50, 784)"),
     "a label of 200": (changed(0, 1, lambda y: y.put(-1, 200)), "labels"),
     "a negative label": (changed(2, 1, lambda y: y.put(0, -1)), "labels"),
