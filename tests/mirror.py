@@ -7,6 +7,7 @@ import time
 from collections import Counter
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import chain, repeat
 
 import numpy as np
 
@@ -38,34 +39,24 @@ def small_files(folder):
 
 
 def answer(behaviour, content):
-    """Yield the pieces of an answer; in HTTP/1.0, it ends with the connection."""
+    """Return the pieces of an answer, and numbers where it waits so many seconds.
+
+    In HTTP/1.0, it ends with the connection.
+    """
     start = b"HTTP/1.0 200 OK\r\nContent-Length: %d\r\n" % len(content)
-    if behaviour == "good":
-        yield start + b"\r\n" + content
-    elif behaviour == "labelled":
-        yield start + b"Content-Encoding: gzip\r\n\r\n" + content
-    elif behaviour == "wrong":
-        yield start + b"\r\n" + bytes(len(content))
-    elif behaviour == "half":
-        yield start + b"\r\n" + content[: len(content) // 2]
-    elif behaviour == "stop":
-        yield start + b"\r\n" + content[: len(content) * 3 // 4]
-        time.sleep(30)
-    elif behaviour == "drip":
-        yield start + b"\r\n"
-        for byte in content[:100]:
-            yield bytes([byte])
-            time.sleep(0.1)
-    elif behaviour == "endless":
-        yield b"HTTP/1.0 200 OK\r\n\r\n"
-        while True:
-            yield content
-    elif behaviour == "hang":
-        time.sleep(30)
-    elif behaviour == "garbage":
-        yield b"what?\r\n\r\n"
-    else:  # a status; a redirect goes nowhere
-        yield b"HTTP/1.0 %b Status\r\n\r\n" % behaviour.encode()
+    dripped = [(bytes([byte]), 0.1) for byte in content[:100]]
+    status = b"HTTP/1.0 %b Status\r\n\r\n" % behaviour.encode()  # a redirect goes nowhere
+    return {
+        "good": [start, b"\r\n", content],
+        "labelled": [start, b"Content-Encoding: gzip\r\n\r\n", content],
+        "wrong": [start, b"\r\n", bytes(len(content))],
+        "half": [start, b"\r\n", content[: len(content) // 2]],
+        "stop": [start, b"\r\n", content[: len(content) * 3 // 4], 30],
+        "drip": [start, b"\r\n", *chain(*dripped)],
+        "endless": chain([b"HTTP/1.0 200 OK\r\n\r\n"], repeat(content)),
+        "hang": [30],
+        "garbage": [b"what?\r\n\r\n"],
+    }.get(behaviour, [status])
 
 
 @contextmanager
@@ -77,19 +68,18 @@ def mirror(contents, behaviour="good"):
             name = self.path.lstrip("/")
             server.requests[name] += 1
             for piece in answer(behaviour, contents[name]):
-                self.wfile.write(piece)
-                server.num_bytes += len(piece)
+                if isinstance(piece, bytes):
+                    self.wfile.write(piece)
+                    server.num_bytes += len(piece)
+                else:
+                    time.sleep(piece)
 
-        def log_message(self, *_):
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.handle_error = lambda *_: None  # a client may hang up
-    server.url = f"http://127.0.0.1:{server.server_port}/"
-    server.requests, server.num_bytes = Counter(), 0
-    threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
-    try:
-        yield server
-    finally:
-        server.shutdown()
-        server.server_close()
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        server.handle_error = lambda *_: None  # a client may hang up
+        server.url = f"http://127.0.0.1:{server.server_port}/"
+        server.requests, server.num_bytes = Counter(), 0
+        threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
+        try:
+            yield server
+        finally:
+            server.shutdown()

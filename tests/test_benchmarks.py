@@ -7,22 +7,16 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from mnistlib.results import collect
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMITTED = json.loads((ROOT / "benchmarks" / "ledger.json").read_bytes())
 
 
-@pytest.fixture
-def ledger(monkeypatch):
+def test_a_ratio_is_how_many_times_better_ours_is_and_no_derived_figure_is_kept(monkeypatch):
     monkeypatch.setenv("MNISTLIB_SOURCE", "offline")  # which importing the ledger changes
     monkeypatch.syspath_prepend(str(ROOT / "benchmarks"))
-    return importlib.import_module("ledger")
-
-
-def test_a_ratio_is_how_many_times_better_ours_is_and_the_record_has_no_derived_figures(ledger):
+    ledger = importlib.import_module("ledger")
     time = ledger.Comparison("time", "s", source=6.0, ours=2.0, aim=3)
     rate = ledger.Comparison("rate", "images/s", 2.0, 5.0, 3, higher_is_better=True, note="why")
     assert time.ratio == 3 and "missed" not in str(time)

@@ -1,11 +1,11 @@
 """What the book asks of Sphinx, on the small book."""
 
-import importlib
 import json
 import re
 
 import pytest
-from small_book import PIXEL, ROOT
+import record_tables as tables
+from small_book import PIXEL
 from terms import Term, first_mentions
 
 NET = "[A \\*net\\*](/notebooks/01_first.ipynb)"
@@ -63,19 +63,13 @@ def test_terms_are_found_in_every_form_the_longest_first():
     ]
 
 
-@pytest.fixture
-def tables(monkeypatch):
-    monkeypatch.syspath_prepend(str(ROOT / "book" / "_ext"))
-    return importlib.import_module("record_tables")
-
-
-def test_the_results_are_those_on_real_mnist(tables, small_book):
+def test_the_results_are_those_on_real_mnist(small_book):
     for table in (tables.results(small_book), tables.wrong_answers(small_book)):
         [row] = table.splitlines()[2:]
         assert row.startswith(f"| {NET} | 0.9739 | 0.9706 to 0.97")
 
 
-def test_the_status_says_when_each_chapter_ran_and_what_ran_on_a_gpu(tables, small_book, tmp_path):
+def test_the_status_says_when_each_chapter_ran_and_what_ran_on_a_gpu(small_book, tmp_path):
     first, second = tables.status(small_book).splitlines()[2:4]
     assert "[1. First](/notebooks/01_first.ipynb) | 2026-01-02 | 12 s | MNIST | CPU" in first
     assert "[Second](/notebooks/02_second.ipynb) | not yet run |  |" in second
@@ -88,7 +82,7 @@ def test_the_status_says_when_each_chapter_ran_and_what_ran_on_a_gpu(tables, sma
     assert (row, note) == ("| 01\\_first | 12 s |", "2026-01-02, Some GPU, MNIST, jax 1.")
 
 
-def test_the_ledger_compares_what_was_recorded(tables, small_book, tmp_path):
+def test_the_ledger_compares_what_was_recorded(small_book, tmp_path):
     time = {"name": "a time", "unit": "s", "source": 12_345.6, "ours": 4_000.0, "aim": 3}
     time |= {"baseline": "source", "higher_is_better": False, "note": ""}
     rate = time | {"name": "a rate", "source": 2.0, "ours": 0.5, "higher_is_better": True}

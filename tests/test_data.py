@@ -25,7 +25,6 @@ IMAGES, LABELS = np.zeros((10, 28, 28), np.uint8), np.arange(10, dtype=np.uint8)
         (IMAGES, LABELS + np.uint8(191), "label 9 is 200, not a digit"),
         (IMAGES, LABELS[:-1], r"labels are uint8 \(9,\) for 10 images"),
         (IMAGES, LABELS.astype(int), "labels are int64"),
-        (IMAGES, LABELS[:, None], r"labels are uint8 \(10, 1\)"),
         (IMAGES / 255, LABELS, "images are float64"),
         (IMAGES.reshape(10, 784), LABELS, r"images are uint8 \(10, 784\)"),
         (IMAGES[:0], LABELS[:0], "there are no images"),

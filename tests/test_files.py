@@ -16,10 +16,6 @@ def fill(path, content=b"whole"):
         file.write(content)
 
 
-def names(folder):
-    return sorted(path.name for path in folder.iterdir())
-
-
 def test_a_file_appears_when_it_is_complete_and_one_that_fails_leaves_it(tmp_path):
     path = tmp_path / "new" / "file"
     with atomic_write(path) as file:
@@ -29,18 +25,18 @@ def test_a_file_appears_when_it_is_complete_and_one_that_fails_leaves_it(tmp_pat
     with pytest.raises(TypeError):
         fill(path, "not bytes")
     assert path.read_bytes() == b"half and half"
-    assert names(path.parent) == ["file"]
+    assert os.listdir(path.parent) == ["file"]
 
 
 def test_a_folder_appears_when_it_is_complete_and_one_that_fails_leaves_nothing(tmp_path):
     with pytest.raises(TypeError), atomic_folder(tmp_path / "folder") as scratch:
         fill(scratch / "file", "not bytes")
-    assert not names(tmp_path)
+    assert not os.listdir(tmp_path)
     with atomic_folder(tmp_path / "folder") as scratch:
         fill(scratch / "file")
         assert not (tmp_path / "folder").exists()
-    assert names(tmp_path) == ["folder"]
-    assert names(tmp_path / "folder") == ["file"]
+    assert os.listdir(tmp_path) == ["folder"]
+    assert os.listdir(tmp_path / "folder") == ["file"]
 
 
 @pytest.mark.parametrize("umask", [0o022, 0o077])
@@ -75,7 +71,7 @@ def test_a_folder_takes_nobodys_place_however_its_path_is_written(tmp_path, make
     for same in (path, tmp_path / "new" / ".." / "folder"):
         with pytest.raises(MnistError, match="folder: is there already"):
             atomic_folder(same).__enter__()
-    assert names(tmp_path) == ["folder"]
+    assert os.listdir(tmp_path) == ["folder"]
     assert not (path / "ours").exists()
 
 
@@ -90,7 +86,7 @@ def test_what_killed_runs_left_is_removed_when_it_is_old_and_nothing_else(tmp_pa
     os.utime(tmp_path / living / "inside" / "file")
     (tmp_path / new).touch()
     fill(tmp_path / "file")
-    assert set(names(tmp_path)) == {"file", living, new, *others}
+    assert set(os.listdir(tmp_path)) == {"file", living, new, *others}
 
 
 @pytest.mark.parametrize("write", [atomic_write, atomic_folder])
@@ -105,7 +101,7 @@ def test_a_file_takes_the_place_of_files_alone(tmp_path, make):
     make(tmp_path / "other")
     with pytest.raises(MnistError, match="something else than a file has that name"):
         fill(tmp_path / "other")
-    assert names(tmp_path) == ["other"]
+    assert os.listdir(tmp_path) == ["other"]
 
 
 @pytest.mark.parametrize("folder", ["cache", "other"])
@@ -118,7 +114,7 @@ def test_a_full_disk_leaves_the_old_file_and_names_the_cache_where_it_is_there(
     with full_disk(100), pytest.raises(MnistError, match=r"written: .*large") as caught:
         fill(path, bytes(10_000))
     assert path.read_bytes() == b"whole"
-    assert names(path.parent) == ["file"]
+    assert os.listdir(path.parent) == ["file"]
     assert ("MNISTLIB_CACHE_DIR" in str(caught.value)) == (folder == "cache")
 
 

@@ -39,22 +39,17 @@ CLASSIC = tuple(
 IMAGES, LABELS = CLASSIC[0]
 
 
-def assert_same(read, expected=CLASSIC):
-    for pair, expected_pair in zip(read, expected, strict=True):
+def assert_same(read):
+    for pair, expected_pair in zip(read, CLASSIC, strict=True):
         for array, expected_array in zip(pair, expected_pair, strict=True):
             assert array.dtype == expected_array.dtype
             assert array.flags.writeable and array.flags.c_contiguous
             np.testing.assert_array_equal(array, expected_array)
 
 
-@pytest.fixture
-def written(tmp_path):
-    path = tmp_path / "mnist.pkl.gz"
-    write_pickle(path, MNIST)
-    return path
-
-
-def test_what_is_written_is_what_python_reads_as_latin1_and_always_the_same(written, tmp_path):
+def test_what_is_written_is_what_python_reads_as_latin1_and_always_the_same(tmp_path):
+    written = tmp_path / "mnist.pkl.gz"
+    write_pickle(written, MNIST)
     assert_same(pickled.classic(MNIST))
     assert_same(read_pickle(written))
     with gzip.open(written) as file:
@@ -150,15 +145,14 @@ def sized(code, width, size):
     return code + size.to_bytes(width, "little")
 
 
+PACKED = gzip.compress(python_2_file())
 FULL = LIMIT - 100
 EMOJI = "\U0001f600".encode()
 HOSTILE = {
     # Code.
     "GLOBAL": (b"cos\nsystem\nX\4\0\0\0true\x85R.", "'os.system'"),
-    "STACK_GLOBAL": (b"\x80\4\x8c\2os\x8c\6system\x93.", "'os.system'"),
     "STACK_GLOBAL, long": (sized(b"T", 4, FULL) + bytes(FULL) + b"U\1x\x93.", "asks for"),
     "a dotted name": (b"\x80\4\x8c\5numpy\x8c\x0eload.__class__\x93.", "'numpy.load.__class__'"),
-    "INST": (b"(ios\nsystem\n.", "INST"),
     "a call of a string": (b"U\1x(tR.", "not callable"),
     # The unpickler skips the rest of a cut frame, and executes what genops takes for bytes.
     "a cut frame": (
@@ -175,7 +169,6 @@ HOSTILE = {
     "BINSTRING of 2**31": (sized(b"T", 4, 2**31 - 1) + b"x", "only 1 remain"),
     "BYTEARRAY8 of 2**63": (sized(b"\x96", 8, 2**63 - 1) + b"x", "only 1 remain"),
     "a frame of 2**63": (sized(b"\x95", 8, 2**63 - 1) + b"N.", "overflow"),
-    "LONG4": (sized(b"\x8b", 4, FULL) + bytes(FULL), "LONG4"),
     "UNICODE": (b"V" + FULL * b"1" + rb"\U0001f600" + b"\n.", "no newline"),
     "wide text": (sized(b"X", 4, FULL) + (FULL - 4) * b"x" + EMOJI + b".", "a text of"),
     "marks": (FULL * b"(", "1,000 opcodes"),
@@ -187,14 +180,14 @@ HOSTILE = {
     "nothing": (b"", "empty"),
     "no memo": (b"h\0.", "Memo"),
     "bytes left over": (python_2_file() + b"\0", "left over"),
+    "gzip, sum cut": (PACKED[:-1], "truncated"),
+    "gzip, wrong sum": (PACKED[:-5] + bytes([PACKED[-5] ^ 1]) + PACKED[-4:], "incorrect data"),
+    "gzip, two streams": (PACKED + PACKED, "something follows it"),
     # Arrays that aren't MNIST's.
-    "two pairs": (pickle.dumps(CLASSIC[:2], 3), "three pairs"),
     "no arrays": (pickle.dumps(((1, 2), (3, 4), (5, 6)), 3), "(50, 784)"),
     "float64": (changed(0, 0, lambda x: x[:25].astype(float)), "f4"),
-    "objects": (changed(0, 1, lambda y: y.astype(object)), "EMPTY_LIST"),
     "big-endian": (changed(0, 0, lambda x: x.astype(">f4")), "f4"),
     "Fortran's order": (changed(0, 0, np.asfortranarray), "f4"),
-    "a label too few": (changed(2, 1, lambda y: y[:-1]), "(20,)"),
     "a shape without values": (python_2_file().replace(b"M\x10\3", b"M\x11\3", 1), "(50, 784)"),
     "a label of 200": (changed(0, 1, lambda y: y.put(-1, 200)), "labels"),
     "a negative label": (changed(2, 1, lambda y: y.put(0, -1)), "labels"),
@@ -215,19 +208,6 @@ def test_every_cut_is_refused(tmp_path, content):
     for length in [*range(350), *range(400, len(content), 9_999), len(content) - 1]:
         (tmp_path / "cut").write_bytes(content[:length])
         refusal(tmp_path / "cut")
-
-
-DAMAGE = {
-    "sum cut": lambda content: content[:-1],
-    "wrong sum": lambda content: content[:-5] + bytes([content[-5] ^ 1]) + content[-4:],
-    "two streams": lambda content: content + content,
-}
-
-
-@pytest.mark.parametrize("damage", DAMAGE.values(), ids=DAMAGE)
-def test_a_damaged_gzip_stream_is_refused(written, damage):
-    written.write_bytes(damage(written.read_bytes()))
-    assert refusal(written)
 
 
 def test_what_is_no_file_is_refused(tmp_path):

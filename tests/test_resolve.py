@@ -96,34 +96,32 @@ def test_a_full_disk_or_a_cache_that_cannot_be_written_is_named(
         locate()
 
 
-class TestCommand:
-    @pytest.mark.parametrize("source", ["auto", "mnist"])
-    def test_it_says_what_load_would_do_and_downloads_only_if_asked(
-        self, contents, no_data_dir, capsys, monkeypatch, source
-    ):
-        monkeypatch.setenv("MNISTLIB_SOURCE", source)
-        with mirror(contents) as server:
-            use_mirror(monkeypatch, server)
-            assert command.main([]) == 1
-            printed = capsys.readouterr().err
-            assert "load() would download MNIST" in printed
-            assert ("offline digits" in printed) == (source == "auto")
-            assert not server.requests
-            assert not no_data_dir.parent.exists()
-            assert command.main(["--download"]) == 0
-        assert command.main([]) == 0
-        downloaded, found = capsys.readouterr().out.split("source: ")[1:]
-        assert downloaded == found
-        assert found.startswith(f"MNIST from {no_data_dir} (cache)\n")
-        assert "verified" in found
-
-    def test_offline_digits_are_not_called_verified_nor_drawn(
-        self, no_data_dir, capsys, monkeypatch
-    ):
-        monkeypatch.setenv("MNISTLIB_SOURCE", "offline")
-        assert command.main([]) == 0
-        printed = capsys.readouterr().out
-        assert "source: offline digits" in printed
-        assert "not MNIST" in printed
-        assert "verified" not in printed
+@pytest.mark.parametrize("source", ["auto", "mnist"])
+def test_the_command_says_what_load_would_do_and_downloads_only_if_asked(
+    contents, no_data_dir, capsys, monkeypatch, source
+):
+    monkeypatch.setenv("MNISTLIB_SOURCE", source)
+    with mirror(contents) as server:
+        use_mirror(monkeypatch, server)
+        assert command.main([]) == 1
+        printed = capsys.readouterr().err
+        assert "load() would download MNIST" in printed
+        assert ("offline digits" in printed) == (source == "auto")
+        assert not server.requests
         assert not no_data_dir.parent.exists()
+        assert command.main(["--download"]) == 0
+    assert command.main([]) == 0
+    downloaded, found = capsys.readouterr().out.split("source: ")[1:]
+    assert downloaded == found
+    assert found.startswith(f"MNIST from {no_data_dir} (cache)\n")
+    assert "verified" in found
+
+
+def test_offline_digits_are_not_called_verified_nor_drawn(no_data_dir, capsys, monkeypatch):
+    monkeypatch.setenv("MNISTLIB_SOURCE", "offline")
+    assert command.main([]) == 0
+    printed = capsys.readouterr().out
+    assert "source: offline digits" in printed
+    assert "not MNIST" in printed
+    assert "verified" not in printed
+    assert not no_data_dir.parent.exists()

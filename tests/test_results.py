@@ -1,7 +1,6 @@
 """Intervals against SciPy's, and results there and back through a notebook."""
 
 import dataclasses
-import json
 
 import nbformat
 import pytest
@@ -44,10 +43,9 @@ def result():
 
 
 def notebook_with(*results):
-    cell = nbformat.v4.new_code_cell("result", execution_count=1)
-    for result in results:
-        bundle = json.loads(json.dumps(result._repr_mimebundle_()))
-        cell.outputs.append(nbformat.v4.new_output("display_data", bundle))
+    bundles = [result._repr_mimebundle_() for result in results]
+    outputs = [nbformat.v4.new_output("display_data", bundle) for bundle in bundles]
+    cell = nbformat.v4.new_code_cell("result", outputs=outputs)
     return nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell("text"), cell])
 
 

@@ -42,13 +42,10 @@ def test_every_address_is_replaced_and_can_be_changed_back(copy):
         if name.endswith(".ipynb"):
             assert "](../" not in text
             assert f"/Some-One/some.book/blob/main/{name})" in text  # Colab's badge
-    assert set_repository.main([OLD.repository, OLD.site]) == 0
-    assert texts(copy) == before
-
-
-def test_another_site_may_be_named(copy):
     assert set_repository.main(["some-one/book", "https://example.org/mnist/"]) == 0
     assert read_address(copy / "pyproject.toml").site == "https://example.org/mnist"
+    assert set_repository.main([OLD.repository, OLD.site]) == 0
+    assert texts(copy) == before
 
 
 @pytest.mark.parametrize("arguments", [[], [""], ["name"], ["a/b/c"], ["https://github.com/a/b"]])

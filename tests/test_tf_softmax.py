@@ -80,14 +80,9 @@ def test_a_shuffle_keeps_pairs_and_depends_on_the_seed(examples):
     assert not np.array_equal(images, shuffle(*examples, seed=4)[0])
 
 
-def reference_optimizer(rate):
-    """Keras's Adam, which computes in the order of ours."""
-    return keras.optimizers.Adam(rate, epsilon=1e-8)
-
-
 def test_adam_is_that_of_keras():
     variable, expected = tf.Variable(tf.zeros(5)), keras.Variable(np.zeros(5))
-    adam, reference = Adam([variable], 0.1), reference_optimizer(0.1)
+    adam, reference = Adam([variable], 0.1), keras.optimizers.Adam(0.1, epsilon=1e-8)
     for gradient in np.random.default_rng(0).normal(size=(4, 5)).astype(np.float32):
         adam.apply([gradient])
         reference.apply([tf.constant(gradient)], [expected])
@@ -99,7 +94,7 @@ def test_adam_is_that_of_keras():
 )
 def test_an_epoch_is_numpys_step_by_step(run, model, examples):
     expected = [keras.Variable(each) for each in parameters(model)]
-    adam, losses = reference_optimizer(0.01), []
+    adam, losses = keras.optimizers.Adam(0.01, epsilon=1e-8), []
     for start in range(0, SIZE, BATCH_SIZE):
         batch = [part[start : start + BATCH_SIZE] for part in examples]
         loss, *gradients = reference(*map(np.asarray, expected), *batch)

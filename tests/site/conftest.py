@@ -39,11 +39,10 @@ class Quiet(SimpleHTTPRequestHandler):
 def site():
     """The address of the built site on a server of its own."""
     handler = functools.partial(Quiet, directory=SITE)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield f"http://127.0.0.1:{server.server_port}"
-    server.shutdown()
-    server.server_close()
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 @pytest.fixture(scope="session")
@@ -62,11 +61,11 @@ class Reader:
 
     def __init__(self, page, site):
         self.page, self.site = page, site
-        self.complaints, self.foreign, self.responses = [], [], []
+        self.trouble = []
         page.on("console", self._on_console)
-        page.on("pageerror", lambda error: self.complaints.append(str(error)))
+        page.on("pageerror", lambda error: self.trouble.append(str(error)))
         page.on("request", self._on_request)
-        page.on("response", lambda response: self.responses.append(response))
+        page.on("response", self._on_response)
 
     def open(self, path):
         self.page.goto(f"{self.site}/{path}", wait_until="networkidle")
@@ -74,18 +73,17 @@ class Reader:
             self.page.wait_for_url("**/book/index.html", wait_until="networkidle")
         return self.page
 
-    @property
-    def trouble(self):
-        failed = [f"{each.status} {each.url}" for each in self.responses if each.status >= 400]
-        return self.complaints + self.foreign + failed
-
     def _on_console(self, message):
         if message.type in {"error", "warning"}:
-            self.complaints.append(f"{message.text} ({message.location['url']})")
+            self.trouble.append(f"{message.text} ({message.location['url']})")
 
     def _on_request(self, request):
         if not request.url.startswith((self.site, "data:", "blob:")):
-            self.foreign.append(request.url)
+            self.trouble.append(request.url)
+
+    def _on_response(self, response):
+        if response.status >= 400:
+            self.trouble.append(f"{response.status} {response.url}")
 
 
 @pytest.fixture

@@ -18,7 +18,8 @@ XHTML = "{http://www.w3.org/1999/xhtml}"
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 
 
-def assert_names_every_chapter(contents):
+def assert_is_the_book(contents, text):
+    assert all(f"{result.value:.4f}" in text for result in collect(ROOT / "notebooks"))
     contents = contents.replace("\u2019", "'")  # Sphinx's quotes
     for path in NOTEBOOKS:
         first = nbformat.read(path, as_version=4).cells[0].source
@@ -56,9 +57,8 @@ def test_the_epub_s_links_lead_somewhere(epub_pages):
 
 
 def test_the_epub_is_the_book(epub_pages):
-    assert_names_every_chapter("".join(epub_pages["EPUB/nav.xhtml"].itertext()))
     text = "".join("".join(page.itertext()) for page in epub_pages.values())
-    assert all(f"{result.value:.4f}" in text for result in collect(ROOT / "notebooks"))
+    assert_is_the_book("".join(epub_pages["EPUB/nav.xhtml"].itertext()), text)
 
 
 def test_the_pdf_is_the_book_and_no_code_runs_off_its_pages():
@@ -70,9 +70,8 @@ def test_the_pdf_is_the_book_and_no_code_runs_off_its_pages():
             ends.append(matrix[4] + 0.602 * size * len(text.rstrip()))
 
     text = "".join(page.extract_text(visitor_text=add) for page in pdf.pages)
-    assert all(f"{result.value:.4f}" in text for result in collect(ROOT / "notebooks"))
+    assert_is_the_book("\n".join(titles(pdf.outline)), text)
     assert 120 < len(pdf.pages) < 320
-    assert_names_every_chapter("\n".join(titles(pdf.outline)))
     margin = 22.5 / 25.4 * 72
     assert len(ends) > 5_000
     assert max(ends) < float(pdf.pages[0].mediabox.right) - margin
