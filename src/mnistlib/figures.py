@@ -41,14 +41,9 @@ PIXEL_RATIO = 2  # twice what a page shows, for sharp screens
 
 
 class Table(NamedTuple):
-    """Texts in rows and columns: a table where a notebook shows HTML, else aligned text.
+    """Texts in rows and columns: HTML where a notebook shows it, else aligned text.
 
-    Attributes
-    ----------
-    columns
-        Names of the columns; the first one's cells name the rows.
-    rows
-        Each a text for every column.
+    The first of ``columns`` is that of the rows' names; a row has a text for every column.
     """
 
     columns: Sequence[str]
@@ -61,10 +56,9 @@ class Table(NamedTuple):
         return "\n".join(form.format(*chain.from_iterable(line)) for line in lines)
 
     def _repr_html_(self) -> str:
-        def row(kind: str, cells: Sequence[str]) -> str:
-            return "<tr>" + "".join(f"<{kind}>{escape(cell)}</{kind}>" for cell in cells) + "</tr>"
-
-        return f"<table>{row('th', self.columns)}{''.join(row('td', r) for r in self.rows)}</table>"
+        lines = [("th", self.columns), *(("td", row) for row in self.rows)]
+        cells = ["".join(f"<{kind}>{escape(text)}</{kind}>" for text in row) for kind, row in lines]
+        return "<table><tr>" + "</tr><tr>".join(cells) + "</tr></table>"
 
 
 def subplots(rows: int = 1, columns: int = 1, height: float = 3.0, **options: object):
