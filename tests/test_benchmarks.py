@@ -3,6 +3,7 @@
 import importlib
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -45,3 +46,12 @@ def test_the_committed_record_has_every_source():
     assert {row["source"] for row in COMMITTED["reproductions"]} == {f"S{i}" for i in range(5)}
     labels = {result.label for result in collect(ROOT / "notebooks")}
     assert {row["chapter_label"] for row in COMMITTED["reproductions"]} <= labels
+
+
+def test_five_seeds_ended_within_the_limits_of_their_chapters():
+    record = json.loads((ROOT / "benchmarks" / "seeds.json").read_bytes())
+    for chapter, accuracies in record.items():
+        text = (ROOT / "notebooks" / f"{chapter}.ipynb").read_text("utf-8")
+        [limits] = re.findall(r"assert (0\.\d+) <= result\.value <= (0\.\d+)", text)
+        low, high = map(float, limits)
+        assert len(accuracies) == 5 and low <= min(accuracies) <= max(accuracies) <= high
