@@ -10,9 +10,11 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import environment  # noqa: F401  before what reads it
 import keras
 import numpy as np
 import tensorflow as tf
+from pipelines import source_pipeline
 
 from mnistlib.data import load
 from mnistlib.files import atomic_write
@@ -24,23 +26,23 @@ SEEDS = range(5)
 
 def main() -> None:
     mnist = load()
-    splits = mnist.train, mnist.test
-    images, test_images = (split.images / np.float32(255) for split in splits)
-    labels, test_labels = (keras.utils.to_categorical(split.labels, 10) for split in splits)
+    images, test_images = (s.images / np.float32(255) for s in (mnist.train, mnist.test))
+    test_set = test_images, keras.utils.to_categorical(mnist.test.labels, 10)
+    labels = keras.utils.to_categorical(mnist.train.labels, 10)
+    examples = tf.data.Dataset.from_tensor_slices((mnist.train.images, mnist.train.labels))
 
     def accuracy(*data: object, **options: object) -> float:
         model = dropout_mlp("softmax")
         model.compile("adam", "categorical_crossentropy", metrics=["accuracy"])
         model.fit(*data, verbose=0, **options)
-        return round(model.evaluate(test_images, test_labels, verbose=0)[1], 4)
+        return round(model.evaluate(*test_set, verbose=0)[1], 4)
 
     found: dict[str, list[float]] = {"03_input_pipelines": [], "04_callbacks": []}
     for seed in SEEDS:
         keras.utils.set_random_seed(seed)
         found["03_input_pipelines"].append(accuracy(images, labels, epochs=5))
         keras.utils.set_random_seed(seed)
-        batches = tf.data.Dataset.from_tensor_slices((images, labels)).shuffle(60_000)
-        batches = batches.batch(32).repeat()
+        batches = source_pipeline(examples)
         found["04_callbacks"].append(accuracy(batches, steps_per_epoch=2_000))
         print(*(f"{name} {values[-1]:.4f}" for name, values in found.items()), flush=True)
     with atomic_write(TARGET) as file:

@@ -1,7 +1,7 @@
 """A small convolutional network and Adam, from JAX's primitives. Imports no TensorFlow.
 
-The chapter on JAX at full speed writes these functions step by step; a test keeps the
-two the same. Parameters are a list of one pair ``(weights, biases)`` for each layer.
+The chapter on a CNN in JAX writes these functions step by step; a test keeps the two the
+same. Parameters are a list of one pair ``(weights, biases)`` for each layer.
 As in :mod:`mnistlib.jax_mlp`, the shapes in signatures are for the reader, and arrays are
 float32 unless a docstring says otherwise. Keys are those of ``jax.random``.
 """
