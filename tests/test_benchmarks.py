@@ -1,5 +1,6 @@
 """How benchmarks report. What they measured is in the committed record."""
 
+import ast
 import importlib
 import json
 import os
@@ -55,3 +56,16 @@ def test_five_seeds_ended_within_the_limits_of_their_chapters():
         [limits] = re.findall(r"assert (0\.\d+) <= result\.value <= (0\.\d+)", text)
         low, high = map(float, limits)
         assert len(accuracies) == 5 and low <= min(accuracies) <= max(accuracies) <= high
+
+
+def test_chapter_8_quotes_the_record_of_its_seeds_and_its_limits_leave_them_room():
+    record = json.loads((ROOT / "benchmarks" / "cnn_seeds.json").read_bytes())
+    cells = json.loads((ROOT / "notebooks" / "08_cnn.ipynb").read_bytes())["cells"]
+    sources = ["".join(cell["source"]) for cell in cells]
+    for name, numbers in record.items():
+        [source] = [each for each in sources if each.startswith(f"{name} = ")]
+        assert ast.literal_eval(ast.parse(source).body[0].value) == numbers
+    limits = re.search(r"assert (0\.\d+) <= result\.value <= (0\.\d+)", "".join(sources))
+    low, high = map(float, limits.groups())
+    accuracies = record["METHODS"]["CNN"]
+    assert len(accuracies) == 5 and low <= min(accuracies) <= max(accuracies) <= high
