@@ -1,5 +1,6 @@
 """How benchmarks report. What they measured is in the committed record."""
 
+import ast
 import importlib
 import json
 import os
@@ -58,3 +59,16 @@ def test_five_seeds_ended_within_the_limits_of_their_chapters_and_are_quoted():
         assert low <= min(record[chapter]) <= max(record[chapter]) <= high
     del record["04_callbacks"]
     assert len(record) == 6 and all(str(accuracies) in text for accuracies in record.values())
+
+
+def test_chapter_8_quotes_the_record_of_its_seeds_and_its_limits_leave_them_room():
+    record = json.loads((ROOT / "benchmarks" / "cnn_seeds.json").read_bytes())
+    cells = json.loads((ROOT / "notebooks" / "08_cnn.ipynb").read_bytes())["cells"]
+    sources = ["".join(cell["source"]) for cell in cells]
+    for name, numbers in record.items():
+        [source] = [each for each in sources if each.startswith(f"{name} = ")]
+        assert ast.literal_eval(ast.parse(source).body[0].value) == numbers
+    limits = re.search(r"assert (0\.\d+) <= result\.value <= (0\.\d+)", "".join(sources))
+    low, high = map(float, limits.groups())
+    accuracies = record["METHODS"]["CNN"]
+    assert len(accuracies) == 5 and low <= min(accuracies) <= max(accuracies) <= high
