@@ -5,9 +5,10 @@ shapes, counts, class frequencies and conventions; results on them are not
 results on MNIST.
 
 A digit is drawn in five steps. A *skeleton*, one of the ways in which people
-write the digit, is chosen; it is *deformed*, as no hand draws the same line
-twice; a *pen* goes along it, pressing more or less; the ink is *rastered* to 28
-by 28 pixels; and the image is *centred* as MNIST's are.
+write the digit, and a *pen* are chosen; the skeleton is *deformed*, as no hand
+draws the same line twice; it is scaled to MNIST's *box*, with room for the pen; its
+ink is *centred* as MNIST's is; and what the pen leaves, pressing more or less,
+is *rastered* to 28 by 28 pixels.
 """
 
 from __future__ import annotations
@@ -32,13 +33,19 @@ INK_REACH = 0.75  # pixels; deviation of the blur that turns samples into a line
 BATCH_SIZE = 250  # images drawn at once; larger batches fall out of the cache
 
 
+Digits = tuple[float, ...]
+
+
 @dataclass(frozen=True)
 class Hand:
     """How differently people write: the settings of the drawing.
 
-    Lengths are in skeleton units, in which a digit is 1 high, unless they say
-    pixels. ``spread`` settings are standard deviations.
+    All values were fitted by looking at MNIST's training images. Lengths are in
+    skeleton units, in which a digit is 1 high, unless they say pixels. ``spread``
+    settings are standard deviations; ``of_digit`` settings have a value for each digit.
     """
+
+    habit: float = 1.2  # power of the skeletons' weights: common ways are chosen more often
 
     mess: float = 0.64  # factor on all deformations of an image: the typical hand
     mess_spread: float = 0.35  # of its logarithm: some hands are neat, some messy
@@ -46,24 +53,27 @@ class Hand:
     jitter: float = 0.042  # spread of each control point
     end_jitter: float = 1.5  # factor on it where a stroke begins or ends
     warp: float = 0.055  # spread of the height of two waves that bend the whole digit
+    warp_of_digit: Digits = (1, 0.5, *(1,) * 8)  # factor; a one bent more is no one any more
     warp_frequency: float = 3.5  # spread of those waves' wave number, radians
     width_spread: float = 0.22  # of the logarithm of width over height
+    width_of_digit: Digits = (1.0, 1.0, 0.98, 0.93, 0.88, 1.03, 0.92, 0.92, 0.97, 0.87)
+    width_spread_of_digit: Digits = (1.3, 1.3, *(1,) * 8)  # factor: 0 and 1 vary more
     slant: float = 0.18  # mean shear to the right: most people are right-handed
     slant_spread: float = 0.30
     slant_limit: float = 0.5
+    slant_of_digit: Digits = (0.03, 0.08, -0.1, -0.08, 0.0, 0.02, 0.0, -0.05, -0.04, 0.02)
     turn_spread: float = 0.18  # radians
     pen: float = 1.25  # mean radius of the pen, pixels
     pen_spread: float = 0.27  # of its logarithm
-    pen_limits: tuple[float, float] = (0.7, 2.5)  # pixels
+    # Factor: MNIST was scaled to a box, so what is narrow or small came out thicker.
+    pen_of_digit: Digits = (1.12, 1.12, *(1,) * 7, 0.95)
+    pen_spread_of_digit: Digits = (1, 1.35, *(1,) * 8)  # factor
+    pen_least: float = 0.7  # pixels
+    pen_most_of_digit: Digits = (2.5, 3.0, *(2.5,) * 8)  # pixels
     pressure: float = 0.35  # spread of the logarithm of the ink along a stroke
     gap_share: float = 0.03  # of the images, in which the pen lifts for a moment
     gap_length: float = 0.08  # of the path
     rough: float = 0.12  # spread of each pixel's distance to the edge, pixels
-
-
-# Some digits are written more upright or narrower than others.
-SLANT_OF_DIGIT = (0.03, 0.08, -0.1, -0.08, 0.0, 0.02, 0.0, -0.05, -0.04, 0.02)
-WIDTH_OF_DIGIT = (1.0, 1.0, 0.98, 0.93, 0.88, 1.03, 0.92, 0.92, 0.97, 0.87)
 
 
 class Skeleton(NamedTuple):
@@ -118,7 +128,7 @@ def draw_digits(
     images = np.empty((len(labels), IMAGE_SIDE, IMAGE_SIDE), np.uint8)
     for digit, skeletons in load_skeletons().items():
         places = np.flatnonzero(labels == digit)
-        weights = np.array([skeleton.weight for skeleton in skeletons]) ** 1.2
+        weights = np.array([skeleton.weight for skeleton in skeletons]) ** hand.habit
         chosen = rng.choice(len(skeletons), len(places), p=weights / weights.sum())
         for index, skeleton in enumerate(skeletons):
             mine = places[chosen == index]
@@ -151,8 +161,7 @@ def _deform(
     points = skeleton.points + jitter * rng.standard_normal((count, *skeleton.points.shape))
     path = skeleton.basis @ points
     path -= (skeleton.points.max(0) + skeleton.points.min(0)) / 2
-    # A one is a single line: bent as much as the others, it is no one any more.
-    warp = hand.warp * (0.5 if digit == 1 else 1)
+    warp = hand.warp * hand.warp_of_digit[digit]
     for _ in range(2):
         wave = rng.normal(0, hand.warp_frequency, (count, 2, 1))
         phase = rng.uniform(0, 2 * np.pi, (count, 1, 1))
@@ -164,11 +173,11 @@ def _shear_and_turn(
     digit: int, mess: np.ndarray, rng: np.random.Generator, hand: Hand
 ) -> np.ndarray:
     """Choose width, slant and turn of each image; matrices ``(count, 2, 2)``."""
-    spread = hand.width_spread * (1.3 if digit < 2 else 1)  # 0 and 1 vary more
-    width = WIDTH_OF_DIGIT[digit] * np.exp(mess * rng.normal(0, spread, len(mess)))
+    spread = hand.width_spread * hand.width_spread_of_digit[digit]
+    width = hand.width_of_digit[digit] * np.exp(mess * rng.normal(0, spread, len(mess)))
     slant = rng.normal(0, hand.slant_spread, len(mess))
     slant = np.sqrt(mess) * np.clip(slant, -hand.slant_limit, hand.slant_limit)
-    slant += hand.slant + SLANT_OF_DIGIT[digit]
+    slant += hand.slant + hand.slant_of_digit[digit]
     turn = np.sqrt(mess) * rng.normal(0, hand.turn_spread, len(mess))
     cos, sin = np.cos(turn), np.sin(turn)
     # (x, y) -> (width x - slant y, y), and then the turn.
@@ -181,12 +190,9 @@ def _shear_and_turn(
 
 def _choose_pen(digit: int, count: int, rng: np.random.Generator, hand: Hand) -> np.ndarray:
     """Choose the pen's radius, in pixels; ``(count, 1, 1)``."""
-    # MNIST was scaled to a box: what is narrow or small came out thicker.
-    factor = 1.12 if digit < 2 else 0.95 if digit == 9 else 1
-    spread = hand.pen_spread * (1.35 if digit == 1 else 1)
-    low, high = hand.pen_limits
-    radius = hand.pen * factor * np.exp(rng.normal(0, spread, (count, 1, 1)))
-    return np.clip(radius, low, 3.0 if digit == 1 else high)
+    spread = hand.pen_spread * hand.pen_spread_of_digit[digit]
+    radius = hand.pen * hand.pen_of_digit[digit] * np.exp(rng.normal(0, spread, (count, 1, 1)))
+    return np.clip(radius, hand.pen_least, hand.pen_most_of_digit[digit])
 
 
 def _pressure(count: int, rng: np.random.Generator, hand: Hand) -> np.ndarray:
