@@ -12,6 +12,11 @@ import tensorflow as tf
 
 cross_entropy = tf.nn.sparse_softmax_cross_entropy_with_logits
 
+# Of Adam: how much of the running means is kept in a step, and what keeps it from dividing by 0.
+BETA_1 = 0.9
+BETA_2 = 0.999
+EPSILON = 1e-8
+
 
 class Adam(tf.Module):
     """The optimizer Adam, written out.
@@ -21,9 +26,8 @@ class Adam(tf.Module):
     variables
         What to change, in the order in which gradients will come.
     learning_rate
-        How far a number moves in a step, nearly, as long as its gradient stays the
-        same, whatever its size. Less far where the gradient's sign changes or where
-        it is no larger than 1e-7; up to 3.2 times as far after many that were zero.
+        How far a number moves in a step while its gradient stays the same, whatever
+        that is, as long as it is much larger than ``EPSILON``.
 
     References
     ----------
@@ -48,14 +52,14 @@ class Adam(tf.Module):
             One for each variable, of its shape.
         """
         self.step.assign_add(1.0)
-        correction = tf.sqrt(1 - 0.999**self.step) / (1 - 0.9**self.step)
+        correction = tf.sqrt(1 - BETA_2**self.step) / (1 - BETA_1**self.step)
         rate = self.learning_rate * correction
         moments = zip(self.means, self.mean_squares, strict=True)
         changes = zip(self.parameters, gradients, moments, strict=True)
         for parameter, gradient, (mean, square) in changes:
-            mean.assign_add(0.1 * (gradient - mean))
-            square.assign_add(0.001 * (gradient**2 - square))
-            parameter.assign_sub(rate * mean / (tf.sqrt(square) + 1e-8))
+            mean.assign(BETA_1 * mean + (1 - BETA_1) * gradient)
+            square.assign(BETA_2 * square + (1 - BETA_2) * gradient**2)
+            parameter.assign_sub(rate * mean / (tf.sqrt(square) + EPSILON))
 
 
 class Model(tf.Module):
