@@ -86,7 +86,7 @@ def call(signature: Callable, columns: Mapping[str, object]) -> dict[str, np.nda
         outputs = signature(**tensors)
     except tf.errors.InvalidArgumentError as error:
         raise WrongRequest(reason(error)) from None
-    return {name: value.numpy() for name, value in outputs.items()}
+    return {name: outputs[name].numpy() for name in sorted(outputs)}
 
 
 def to_array(name: str, values: object, spec: tf.TensorSpec) -> np.ndarray:
