@@ -111,6 +111,6 @@ def to_array(name: str, values: object, spec: tf.TensorSpec) -> np.ndarray:
 
 
 def reason(error: tf.errors.InvalidArgumentError) -> str:
-    """Take what a graph's assertion says out of TensorFlow's message about it."""
-    asserted = re.search(r"assertion failed: \[(.*?)\]", error.message)
-    return asserted[1] if asserted else error.message.strip().splitlines()[0]
+    """Take what is wrong out of TensorFlow's message about a graph."""
+    sentence = error.message.split("[[{{node")[0].strip().splitlines()[-1]
+    return re.sub(r"assertion failed: \[(.*)\]", r"\1", sentence)
