@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-site test-colab test-gpu text notebooks bench offline-quality lab serve links lock repository clean
+.PHONY: help book test test-site test-colab test-gpu text notebooks bench offline-quality lab serve serve-model links lock repository clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -51,15 +51,21 @@ serve: book ## build the site and serve it on this machine
 	@echo "http://127.0.0.1:$(or $(PORT),8000)/ (Ctrl-C ends it)"
 	@$(BIN)/python -m http.server --bind 127.0.0.1 --directory _build/html $(or $(PORT),8000)
 
+serve-model: $(VENV)/.installed-all ## serve an exported network (MODEL=folder PORT=8501), or one trained now
+	@$(BIN)/python -m mnistlib.serving $(or $(MODEL),--train _build/model) --port $(or $(PORT),8501)
+
 links: $(UV) ## follow every link of the published site (URL=https://...)
 	@$(UV) tool run --quiet linkchecker@10.6.0 --check-extern --no-warnings "$(URL)" "$(URL:/=)/sitemap.xml"
 
-COMPILE := pip compile --quiet --fork-strategy fewest --custom-compile-command "make lock" pyproject.toml
+COMPILE := pip compile --quiet --fork-strategy fewest --custom-compile-command "make lock"
 EXTRAS := --extra notebooks --extra book --extra test --extra lab
 
 lock: $(UV) ## write both lock files anew from pyproject.toml (UPGRADE=--upgrade for new versions)
-	@$(UV) $(COMPILE) --universal --python-version 3.11 $(EXTRAS) $(UPGRADE) --output-file requirements.txt
-	@$(UV) $(COMPILE) --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
+	@$(UV) $(COMPILE) pyproject.toml --universal --python-version 3.11 $(EXTRAS) $(UPGRADE) \
+	  --output-file requirements.txt
+	@$(UV) $(COMPILE) --group serving --universal --python-version 3.11 $(UPGRADE) \
+	  --output-file src/mnistlib/serving/requirements.txt
+	@$(UV) $(COMPILE) pyproject.toml --python-version 3.11 --python-platform x86_64-manylinux_2_28 \
 	  $(EXTRAS) --extra gpu --constraints requirements.txt --output-file requirements-gpu.txt
 
 repository: $(VENV)/.installed-book ## write the repository's address into the book (REPO=owner/name SITE=https://...)

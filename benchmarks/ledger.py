@@ -27,7 +27,7 @@ from mnistlib.files import atomic_write
 from mnistlib.machine import current_device, current_versions
 
 RECORD = Path(__file__).with_suffix(".json")
-BENCHMARKS = ("keras_tfds", "pipelines", "softmax", "tfrecords", "jax_mlp")
+BENCHMARKS = ("keras_tfds", "pipelines", "softmax", "tfrecords", "jax_mlp", "serving")
 
 
 def main(arguments: list[str] | None = None) -> int:

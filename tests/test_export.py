@@ -1,6 +1,5 @@
 """A SavedModel's answers against the network's, and what it refuses."""
 
-import json
 import subprocess
 import sys
 
@@ -13,11 +12,8 @@ from scipy.special import softmax
 from mnistlib import MnistError
 from mnistlib.export import (
     INPUTS,
-    Answers,
     ExportedClassifier,
     export_classifier,
-    rest_answer,
-    rest_request,
 )
 from mnistlib.keras_models import mlp
 
@@ -95,9 +91,8 @@ def test_the_graph_itself_refuses_wrong_images(folder):
     ids=str,
 )
 def test_wrong_images_are_refused_with_a_reason(exported, images, message):
-    for ask in (exported, rest_request):
-        with pytest.raises(MnistError, match=message):
-            ask(images)
+    with pytest.raises(MnistError, match=message):
+        exported(images)
 
 
 def test_of_two_exports_to_one_folder_one_succeeds(tmp_path, monkeypatch):
@@ -131,8 +126,6 @@ def test_an_answer_of_nan_is_none(tmp_path):
         signature(images=tf.constant(IMAGES))
     with pytest.raises(MnistError, match="answer is NaN"):
         ExportedClassifier(tmp_path / "1")(IMAGES)
-    with pytest.raises(MnistError, match="answer is NaN"):
-        rest_answer(Answers(np.zeros(1, int), np.full((1, 10), np.nan, np.float32)))
 
 
 def test_what_is_no_export_of_ours_is_refused(tmp_path):
@@ -144,16 +137,3 @@ def test_what_is_no_export_of_ours_is_refused(tmp_path):
     (tmp_path / "1" / "saved_model.pb").write_bytes(b"\xff\xfe")
     with pytest.raises(MnistError, match=r"1: can't be loaded: .*export anew"):
         ExportedClassifier(tmp_path / "1")
-
-
-def test_a_request_goes_through_json_to_the_signature_and_back(folder, exported):
-    request = json.loads(json.dumps(rest_request(list(IMAGES))))
-    assert request["signature_name"] == "serving_bytes"
-    # What a server does with it.
-    signature = tf.saved_model.load(str(folder)).signatures["serving_bytes"]
-    outputs = signature(images=tf.constant(request["instances"], tf.uint8))
-    rows = [
-        {name: values[i].numpy().tolist() for name, values in outputs.items()}
-        for i in range(len(IMAGES))
-    ]
-    assert json.loads(json.dumps(rest_answer(exported(IMAGES)))) == {"predictions": rows}

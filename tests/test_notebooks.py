@@ -150,8 +150,7 @@ def test_a_sentence_stands_before_each_cell(notebook):
 
 
 def test_all_chapters_have_the_same_setup_cell_which_comes_first_and_pins_nothing():
-    found = {cell.source for path in NOTEBOOKS for cell in setup_cells(path)}
-    [source] = found
+    [source] = {setup_cells(path)[0].source for path in NOTEBOOKS}
     assert "==" not in source
     assert max(map(len, source.splitlines())) <= 78
 

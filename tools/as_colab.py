@@ -5,7 +5,8 @@
 Like Colab: an environment of its own with the newest version of what Colab has, in
 which the chapters' own first cell installs mnistlib, from the address that stands in
 it; git is told that this address is the checkout's. Unlike Colab: the digits are drawn,
-GPUs are hidden, and there are two devices. Outputs are compared, but for decimals.
+GPUs are hidden, there are two devices, and no server can be had. Outputs are compared,
+but for decimals.
 
 The tests that depend on the digits or on devices run so, too, with the locked versions.
 
@@ -34,6 +35,7 @@ UV = Path(sys.executable).with_name("uv")
 # What the chapters need and Colab has, in whatever version it has today.
 COLAB = ["tensorflow", "tensorflow-datasets", "importlib_resources", "jax", "flax", "optax"]
 COLAB += ["tensorboard", "matplotlib", "pillow", "scipy", "ipykernel", "pip"]
+COLAB += ["ai-edge-litert", "onnxruntime", "tf2onnx"]  # a cell of chapter 5 installs them
 # What may come along with mnistlib: small, and pure Python.
 COMPANIONS = {"mnist-book", "jaxtyping", "platformdirs", "tqdm", "wadler-lindig"}
 
@@ -41,6 +43,7 @@ COMPANIONS = {"mnist-book", "jaxtyping", "platformdirs", "tqdm", "wadler-lindig"
 DIFFERENCES = {
     "drawn digits": {"MNISTLIB_SOURCE": "offline"},
     "no GPU": {"CUDA_VISIBLE_DEVICES": "-1"},
+    "no server": {"MNISTLIB_SERVING": "off"},
     "two devices": {"XLA_FLAGS": "--xla_force_host_platform_device_count=2"},
 }
 NEWEST = "newest versions"

@@ -198,36 +198,3 @@ def _check_images(images: ArrayLike) -> tuple[str, np.ndarray]:
 def _check_finite(answers: Answers) -> None:
     if not np.isfinite(answers.probabilities).all():
         raise MnistError(OVERFLOW)
-
-
-def rest_request(images: ArrayLike) -> dict[str, object]:
-    """Return the body of a request to TensorFlow Serving, a dict for ``json.dumps``.
-
-    It is sent by POST to ``http://HOST:8501/v1/models/NAME:predict``. Images and
-    errors are those of :class:`ExportedClassifier`.
-
-    References
-    ----------
-    https://www.tensorflow.org/tfx/serving/api_rest
-    """
-    signature, images = _check_images(images)
-    return {"signature_name": signature, "instances": images.tolist()}
-
-
-def rest_answer(answers: Answers) -> dict[str, object]:
-    """Return what TensorFlow Serving answers to :func:`rest_request`, a dict for ``json.dumps``.
-
-    It has an object for each image. The server may print fewer digits of a number.
-
-    Raises
-    ------
-    mnistlib.MnistError
-        If a probability is NaN, which JSON hasn't.
-    """
-    _check_finite(answers)
-    return {
-        "predictions": [
-            {"classes": int(digit), "probabilities": row.tolist()}
-            for digit, row in zip(*answers, strict=True)
-        ]
-    }
