@@ -35,7 +35,8 @@ UV = Path(sys.executable).with_name("uv")
 # What the chapters need and Colab has, in whatever version it has today.
 COLAB = ["tensorflow", "tensorflow-datasets", "importlib_resources", "jax", "flax", "optax"]
 COLAB += ["tensorboard", "matplotlib", "pillow", "scipy", "ipykernel", "pip"]
-COLAB += ["ai-edge-litert", "onnxruntime", "tf2onnx"]  # a cell of chapter 5 installs them
+COLAB += ["pyarrow"]
+COLAB += ["ai-edge-litert", "grain", "onnxruntime", "tf2onnx"]  # chapters 5 and 7 install them
 # What may come along with mnistlib: small, and pure Python.
 COMPANIONS = {"mnist-book", "jaxtyping", "platformdirs", "tqdm", "wadler-lindig"}
 
