@@ -34,8 +34,8 @@ class Server(NamedTuple):
     ----------
     url : str
         Its address, as ``http://127.0.0.1:8501``.
-    process : subprocess.Popen
-        It; ends with this process, however that ends.
+    process
+        It, a ``subprocess.Popen``; ends with this process, however that ends.
     """
 
     url: str
