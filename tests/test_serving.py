@@ -136,6 +136,9 @@ WRONG = {
     "v2: other type": (V2, json.dumps(columns(FEW, "FP64")), "inputs must be images FP32"),
     "v2: NaN": (V2, json.dumps(columns(FEW * np.nan, "FP32")), "pixels must be from 0 to 1"),
     "v2: other shape": (V2, json.dumps(columns(FEW, shape=[3, 14, 56])), r"\(3, 14, 56\)"),
+    "v2: parameters": (V2, json.dumps(columns(FEW) | {"parameters": [1]}), "parameters"),
+    "v2: negative": (V2, json.dumps(columns(FEW, shape=[-1, 28, 28])), "don't fill shape"),
+    "to unload": ("/v2/repository/models/mnist/unload", "", "keeps its model"),
     "v2: too few": (V2, json.dumps(columns(FEW, shape=[4, 28, 28])), "don't fill shape"),
 }
 
@@ -155,9 +158,9 @@ def test_a_wrong_request_gets_a_reason_and_the_next_one_an_answer(server, export
     )
 
 
-def test_bytes_that_are_too_few_are_refused(server):
+def test_bytes_that_are_no_request_are_refused(server):
     body, headers = binary(FEW)
-    for wrong in (body[:-1], b"{"):
+    for wrong in (body[:-1], b"{", body.replace(b"{", b"[1]", 1)):
         reply = requests.post(server.url + V2, wrong, headers=headers)
         assert reply.status_code == 400
         assert "not a request" in reply.text or "Unrecognized" in reply.text

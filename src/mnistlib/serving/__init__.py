@@ -15,7 +15,7 @@ import sys
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import NamedTuple
 
@@ -25,6 +25,7 @@ from mnistlib.files import atomic_folder, cache_dir, sha256_of
 HERE = Path(__file__).parent
 REQUIREMENTS = HERE / "requirements.txt"  # exact; `make lock` writes it
 START_SECONDS = 120
+STOP_SECONDS = 10  # for requests that are being answered
 
 
 class Server(NamedTuple):
@@ -118,8 +119,10 @@ def serve(
         with process:
             too_late = threading.Timer(START_SECONDS, process.kill)
             too_late.start()
-            url = process.stdout.readline().strip()
-            too_late.cancel()
+            try:
+                url = process.stdout.readline().strip()
+            finally:
+                too_late.cancel()
             if not url:
                 process.kill()
                 log.seek(0)
@@ -129,3 +132,6 @@ def serve(
                 yield Server(url, process)
             finally:
                 process.terminate()
+                with suppress(subprocess.TimeoutExpired):
+                    process.wait(STOP_SECONDS)
+                process.kill()

@@ -46,7 +46,9 @@ class SavedModel(Model):
         self.load()
 
     def load(self) -> bool:
-        versions = [path for path in self.folder.iterdir() if path.name.isdecimal()]
+        versions = [
+            path for path in self.folder.iterdir() if path.name.isdecimal() and path.is_dir()
+        ]
         newest = max(versions, key=lambda path: int(path.name), default=self.folder)
         # A request that is being answered keeps the one that it began with.
         self.loaded = tf.saved_model.load(str(newest))
@@ -64,7 +66,7 @@ class SavedModel(Model):
         loaded = self.loaded  # its signatures end with it
         answer = answer_columns if isinstance(payload, InferRequest) else answer_rows
         try:
-            # In a thread, so that others, who ask for our health, needn't wait.
+            # In a thread, so that other requests are taken up meanwhile.
             return await asyncio.to_thread(answer, loaded.signatures, payload)
         except WrongRequest as error:
             raise InvalidInput(str(error)) from None
@@ -83,6 +85,8 @@ def describe(specs: dict[str, tf.TensorSpec]) -> list[dict[str, object]]:
 
 def answer_columns(signatures, request: InferRequest) -> InferResponse:
     """Answer a request of the Open Inference Protocol."""
+    if not isinstance(request.parameters or {}, dict):
+        raise WrongRequest("the parameters of a request must be an object")
     signature = find(signatures, (request.parameters or {}).get("signature_name", DEFAULT))
     expected = [(each["name"], each["datatype"]) for each in describe(inputs_of(signature))]
     if sorted((each.name, each.datatype) for each in request.inputs) != sorted(expected):
@@ -105,6 +109,8 @@ def answer_columns(signatures, request: InferRequest) -> InferResponse:
 
 def values_of(given) -> np.ndarray:
     try:
+        if min(given.shape, default=0) < 0:
+            raise ValueError
         return np.asarray(given.data).reshape(given.shape)
     except (ValueError, TypeError):
         raise WrongRequest(f"the data of {given.name} don't fill shape {given.shape}") from None
@@ -113,6 +119,9 @@ def values_of(given) -> np.ndarray:
 class Repository(ModelRepository):
     def load(self, name: str) -> bool:
         return self.models[name].load()
+
+    def unload(self, name: str) -> None:
+        raise InvalidInput("this server keeps its model: end the server instead")
 
 
 class Requests(DataPlane):
@@ -167,7 +176,8 @@ def main() -> None:
         "kserve.model_server:app", requests, server.model_repository_extension, options.port
     )
     app.add_exception_handler(RequestValidationError, answer_invalid)
-    for name in ("kserve", "uvicorn.access"):  # a client's mistakes aren't ours to log
+    # A log that nobody reads would grow with every request, and a client's mistakes aren't ours.
+    for name in ("kserve", "kserve.trace", "uvicorn.access"):
         logging.getLogger(name).setLevel(logging.CRITICAL)
     if options.until_stdin_closes:
         threading.Thread(target=end_with_parent, daemon=True).start()

@@ -90,7 +90,7 @@ def call(signature: Callable, columns: Mapping[str, object]) -> dict[str, np.nda
 
 
 def to_array(name: str, values: object, spec: tf.TensorSpec) -> np.ndarray:
-    """Turn an input's values into an array of its shape and type; nothing is rounded."""
+    """Turn an input's values into an array of its shape and type; a fraction is no integer."""
     dtype = spec.dtype.as_numpy_dtype
     try:
         given = np.asarray(values)
