@@ -128,16 +128,24 @@ def changed(split, part, change):
 
 
 PACKED = gzip.compress(pickle.dumps(CLASSIC, 3))
+# NumPy itself would take these eight bytes for a pointer, and follow it.
+FORGED = (
+    b"\x80\2((cnumpy\nndarray\n(K\1\x85cnumpy\ndtype\nU\1O\x85R"
+    b"(K\3U\1|NNNJ\xff\xff\xff\xffJ\xff\xff\xff\xffK\0tbU\x08AAAAAAAAtRNtNNt."
+)
 BAD = {
+    "a forged pointer": (gzip.compress(FORGED), "state"),
     "a dotted name": (gzip.compress(b"\x80\4\x8c\5numpy\x8c\x0eload.__class__\x93."), "allowed"),
     "not gzipped": (pickle.dumps(CLASSIC, 3), "gzip"),
     "gzip, sum cut": (PACKED[:-5], "ended"),
     "gzip, wrong sum": (PACKED[:-5] + bytes([PACKED[-5] ^ 1]) + PACKED[-4:], "CRC"),
     "two pickles": (PACKED + PACKED, "follows"),
     "two pairs": (gzip.compress(pickle.dumps(CLASSIC[:2], 3)), "zip()"),
-    "no arrays": (gzip.compress(pickle.dumps(((1, 2), (3, 4), (5, 6)), 3)), "dtype"),
-    "float64": (changed(0, 0, lambda x: x.astype(float)), "float64"),
-    "another shape": (changed(1, 0, lambda x: x[:, :-1]), "783"),
+    "no arrays": (gzip.compress(pickle.dumps(((1, 2), (3, 4), (5, 6)), 3)), "state"),
+    "a class": (gzip.compress(b"((cnumpy\nndarray\nNtNNt."), "state"),
+    "float64": (changed(0, 0, lambda x: x.astype(float)), "type f4"),
+    "Fortran's order": (changed(0, 0, np.asfortranarray), "type f4"),
+    "another shape": (changed(1, 0, lambda x: x[:, :-1]), "(20, 784)"),
     "a label of 200": (changed(0, 1, lambda y: y.put(-1, 200)), "labels"),
     "a negative label": (changed(2, 1, lambda y: y.put(0, -1)), "labels"),
     "a pixel of 255": (changed(1, 0, lambda x: x.put(0, 255)), "outside of 0 to 1"),
