@@ -11,7 +11,7 @@ import keras
 import numpy as np
 import requests
 import tensorflow as tf
-from compare import Comparison, Reproduction, in_turn, timed
+from compare import Comparison, Reproduction, in_turn, rate
 
 from mnistlib.data import load
 from mnistlib.export import export_classifier
@@ -32,7 +32,7 @@ def in_bytes(images: np.ndarray) -> bytes:
 
 def images_per_second(ask: Callable[[], object], batch: int, calls: int) -> Callable[[], float]:
     """Make a function that asks so often, and returns images a second."""
-    return lambda: batch * calls / timed(lambda: [ask() for _ in range(calls)])[1]
+    return rate(batch * calls, lambda: [ask() for _ in range(calls)])
 
 
 def comparisons(quick: bool) -> list[Comparison]:

@@ -139,6 +139,7 @@ BAD = {
     "not gzipped": (pickle.dumps(CLASSIC, 3), "gzip"),
     "gzip, sum cut": (PACKED[:-5], "ended"),
     "gzip, wrong sum": (PACKED[:-5] + bytes([PACKED[-5] ^ 1]) + PACKED[-4:], "CRC"),
+    "a gzip bomb": (gzip.compress(bytes(10**8)), "unpacks to more than"),
     "two pickles": (PACKED + PACKED, "follows"),
     "two pairs": (gzip.compress(pickle.dumps(CLASSIC[:2], 3)), "zip()"),
     "no arrays": (gzip.compress(pickle.dumps(((1, 2), (3, 4), (5, 6)), 3)), "state"),
@@ -163,3 +164,5 @@ def test_a_file_of_other_things_is_refused(tmp_path, name):
 def test_what_is_no_file_is_refused(tmp_path):
     assert "No such file" in refusal(tmp_path / "nowhere")
     assert refusal(tmp_path)
+    os.mkfifo(tmp_path / "pipe")
+    assert refusal(tmp_path / "pipe")

@@ -34,8 +34,7 @@ PYTHON = FOLDER / "venv" / "bin" / "python"
 UV = Path(sys.executable).with_name("uv")
 # What the chapters need and Colab has, in whatever version it has today.
 COLAB = ["tensorflow", "tensorflow-datasets", "importlib_resources", "jax", "flax", "optax"]
-COLAB += ["tensorboard", "matplotlib", "pillow", "scipy", "ipykernel", "pip"]
-COLAB += ["pyarrow"]
+COLAB += ["tensorboard", "matplotlib", "pillow", "scipy", "pyarrow", "ipykernel", "pip"]
 COLAB += ["ai-edge-litert", "grain", "onnxruntime", "tf2onnx"]  # chapters 5 and 7 install them
 # What may come along with mnistlib: small, and pure Python.
 COMPANIONS = {"mnist-book", "jaxtyping", "platformdirs", "tqdm", "wadler-lindig"}

@@ -166,7 +166,8 @@ class ExportedClassifier:
         except tf.errors.InvalidArgumentError as error:  # the images have been checked
             raise MnistError(OVERFLOW) from error
         answers = Answers(outputs["classes"].numpy(), outputs["probabilities"].numpy())
-        _check_finite(answers)
+        if not np.isfinite(answers.probabilities).all():
+            raise MnistError(OVERFLOW)
         return answers
 
 
@@ -193,8 +194,3 @@ def _check_images(images: ArrayLike) -> tuple[str, np.ndarray]:
             "use 0 to 1, or the uint8 pixels as they are"
         )
     return FLOATS, images
-
-
-def _check_finite(answers: Answers) -> None:
-    if not np.isfinite(answers.probabilities).all():
-        raise MnistError(OVERFLOW)

@@ -18,6 +18,7 @@ memory than there is: for that, use a format that isn't a program.)
 from __future__ import annotations
 
 import gzip
+import io
 import os
 import pickle
 import struct
@@ -27,7 +28,7 @@ import numpy as np
 
 from mnistlib.data.mnist import Mnist
 from mnistlib.errors import FileFormatError
-from mnistlib.files import atomic_write
+from mnistlib.files import atomic_write, open_to_read
 
 SIZES = (50_000, 10_000, 10_000)
 NUM_PIXELS = 784
@@ -182,14 +183,26 @@ def read_pickle(path: str | os.PathLike) -> ClassicMnist:
         doesn't need, or holds other arrays.
     """
     try:
-        with gzip.open(path) as file:
-            pairs = ArrayUnpickler(file, encoding="latin1").load()
-            if file.read(1):  # at the end, gzip compares its sum
-                raise pickle.UnpicklingError("something follows the pickle")
+        num_bytes = sum(SIZES) * (NUM_PIXELS * 4 + 8)  # of the arrays; opcodes take about 1,000
+        content = io.BytesIO(_unpack(path, 2 * num_bytes + 2**16))
+        pairs = ArrayUnpickler(content, encoding="latin1").load()
+        if content.read(1):
+            raise pickle.UnpicklingError("something follows the pickle")
         return ClassicMnist(*(_make_pair(*each) for each in zip(pairs, SIZES, strict=True)))
     except Exception as error:  # a pickle may raise anything, says Python's manual
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         raise FileFormatError(f"{path}: not read as mnist.pkl.gz: {reason:.300}") from error
+
+
+def _unpack(path: str | os.PathLike, limit: int) -> bytes:
+    """Read a gzipped file to its end, where its sum is compared, or refuse it: it may be a bomb."""
+    with open_to_read(path) as packed, gzip.open(packed) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise pickle.UnpicklingError(
+            f"it unpacks to more than {limit:,} bytes, which no MNIST does"
+        )
+    return content
 
 
 def _make_pair(pair: tuple[Noted, Noted], size: int) -> tuple[np.ndarray, np.ndarray]:
