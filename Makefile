@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-site test-colab test-gpu text notebooks bench offline-quality lab serve serve-model links lock repository clean
+.PHONY: help book test test-site test-colab test-gpu text notebooks bench offline-quality lab serve serve-model models links lock repository clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -53,6 +53,9 @@ serve: book ## build the site and serve it on this machine
 
 serve-model: $(VENV)/.installed-all ## serve an exported network (MODEL=folder PORT=8501), or one trained now
 	@$(BIN)/python -m mnistlib.serving $(or $(MODEL),--train _build/model) --port $(or $(PORT),8501)
+
+models: $(VENV)/.installed-all ## train the networks of the drawing pad, and keep their weights
+	@$(BIN)/python -m mnistlib.draw
 
 links: $(UV) ## follow every link of the published site (URL=https://...)
 	@$(UV) tool run --quiet linkchecker@10.6.0 --check-extern --no-warnings "$(URL)" "$(URL:/=)/sitemap.xml"

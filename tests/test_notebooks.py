@@ -11,6 +11,7 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from mnistlib import callbacks, jax_cnn, jax_mlp, keras_models, pipelines, tf_softmax
+from mnistlib.draw import preparation
 from mnistlib.results import collect
 from mnistlib.tfrecord import framing
 
@@ -70,6 +71,13 @@ TAUGHT = {
         jax_cnn.random_roll,
         jax_cnn.cnn_step,
         jax_cnn.shuffled_batches,
+    ],
+    "15_draw_a_digit": [
+        preparation.crop,
+        preparation.fit_box,
+        preparation.resize,
+        preparation.averaging,
+        preparation.centre,
     ],
 }
 

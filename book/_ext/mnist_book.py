@@ -5,6 +5,7 @@
   ``terms.py``.
 - Alternative text of figures, from where ``mnistlib.figures.show`` stores it.
 - No buttons that lead nowhere.
+- The drawing pad, where a page has one.
 - Nothing from other hosts, and nothing that no page needs.
 """
 
@@ -66,6 +67,14 @@ def set_base_url(app: Sphinx, config: Config) -> None:
     config.sitemap_url_scheme = "{link}"
 
 
+def bring_the_pad(app: Sphinx, page: str, template: str, context: dict, doctree: object) -> None:
+    """Load the drawing pad's scripts on the pages that have one."""
+    if 'class="draw-pad"' in context.get("body", ""):
+        app.add_css_file("pad.css")
+        app.add_js_file("network.js")
+        app.add_js_file("pad.js")
+
+
 def leave_mocked_sources_unread(app: Sphinx, config: Config) -> None:
     """Keep autodoc from loading the frameworks that it mocks, to look into base classes."""
     for_module = ModuleAnalyzer.for_module
@@ -109,6 +118,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", drop_unknown_repository, priority=1)
     app.connect("config-inited", set_base_url, priority=1)
     app.connect("config-inited", leave_mocked_sources_unread)
+    app.connect("html-page-context", bring_the_pad)
     app.connect("build-finished", lighten)
     keep_alt_text()
     drop_thebe(app)

@@ -38,6 +38,9 @@ class Pad(anywidget.AnyWidget):
     # A buffer comes as a memoryview, which isn't bytes.
     _ink = traitlets.Bytes(bytes(SIDE * SIDE)).tag(sync=True, from_json=lambda ink, _: bytes(ink))
 
+    def __repr__(self) -> str:
+        return "Pad()"
+
     @property
     def drawing(self) -> np.ndarray:
         return np.frombuffer(self._ink, np.uint8).reshape(SIDE, SIDE)
