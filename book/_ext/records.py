@@ -14,7 +14,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from mnistlib.errors import MnistError
-from mnistlib.results import VALUES_MIME_TYPE
+from mnistlib.results import IMAGES_MIME_TYPE, VALUES_MIME_TYPE
 
 
 class TableDirective(SphinxDirective):
@@ -75,6 +75,15 @@ def read_cells(env: BuildEnvironment, chapter: str) -> list[nbformat.NotebookNod
     path = Path(env.srcdir) / "notebooks" / f"{chapter}.ipynb"
     env.note_dependency(str(path))
     return nbformat.read(path, as_version=4).cells if path.is_file() else []
+
+
+def mistakes(env: BuildEnvironment, page: str) -> list[dict]:
+    """Return what ``mnistlib.figures.offer_mistakes`` left in a page's notebook."""
+    outputs = [
+        each for cell in read_cells(env, Path(page).name) for each in cell.get("outputs", [])
+    ]
+    found = [each.get("data", {}).get(IMAGES_MIME_TYPE) for each in outputs]
+    return [each for each in found if each]
 
 
 def setup(app: Sphinx) -> None:

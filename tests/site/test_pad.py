@@ -198,3 +198,32 @@ def test_its_votes_are_the_gradient_times_the_pixels(page):
             [name, images.reshape(20, 784).tolist()],
         )
         np.testing.assert_allclose(there, votes, atol=1e-3)
+
+
+def test_the_numbers_of_the_confusion_matrix_show_their_digits(reader):
+    page = reader.open("notebooks/02_keras_tfds.html")
+    figure = page.locator("#fig-confusion")
+    counts = figure.locator("td button").all()
+    assert len(counts) > 20
+    count = max(counts, key=lambda each: int(each.text_content()))
+    count.focus()
+    page.keyboard.press("Enter")
+    digits = figure.get_by_role("img", name="answered")
+    assert digits.count() == int(count.text_content())
+    assert figure.get_by_role("status").text_content().endswith(f": {digits.count()}.")
+    pixels = "canvas => Array.from(canvas.getContext('2d').getImageData(0, 0, 28, 28).data)"
+    for i in range(digits.count()):
+        assert np.reshape(digits.nth(i).evaluate(pixels), (28, 28, 4))[..., 0].max() > 200
+
+
+def test_the_shuffle_buffer_is_the_reach(reader):
+    page = reader.open("notebooks/02_keras_tfds.html")
+    figure = page.locator("#fig-shuffle")
+    slider, said = figure.get_by_label("Length of the buffer"), figure.get_by_role("status")
+    for steps, buffer in (("0", "1"), ("100", "600")):
+        slider.fill(steps)
+        said.get_by_text(f"Buffer {buffer} of 600").wait_for()
+    slider.fill("50")
+    said.get_by_text("Buffer 24 of 600").wait_for()
+    early = int(said.text_content().split("at most ")[1].split()[0])
+    assert 0 < early < 24
