@@ -72,7 +72,7 @@ def bring_scripts(app: Sphinx, page: str, template: str, context: dict, doctree:
     """Load the drawing pad's scripts, and those of figures to try, on the pages that have them."""
     body = context.get("body", "")
     scripts = ["network.js", "pad.js"] if 'class="draw-pad"' in body else []
-    for mistakes in records.mistakes(app.env, page):
+    for mistakes in records.mistakes(Path(app.srcdir, f"{page}.ipynb")):
         scripts.append("look.js")
         data = json.dumps(mistakes)
         context["body"] += f'<script type="application/json" class="look-images">{data}</script>'

@@ -77,13 +77,11 @@ def read_cells(env: BuildEnvironment, chapter: str) -> list[nbformat.NotebookNod
     return nbformat.read(path, as_version=4).cells if path.is_file() else []
 
 
-def mistakes(env: BuildEnvironment, page: str) -> list[dict]:
-    """Return what ``mnistlib.figures.offer_mistakes`` left in a page's notebook."""
-    outputs = [
-        each for cell in read_cells(env, Path(page).name) for each in cell.get("outputs", [])
-    ]
-    found = [each.get("data", {}).get(IMAGES_MIME_TYPE) for each in outputs]
-    return [each for each in found if each]
+def mistakes(notebook: Path) -> list[dict]:
+    """Return what ``mnistlib.figures.offer_mistakes`` left in a notebook, if it is one."""
+    cells = nbformat.read(notebook, as_version=4).cells if notebook.is_file() else []
+    outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
+    return [data[IMAGES_MIME_TYPE] for data in outputs if IMAGES_MIME_TYPE in data]
 
 
 def setup(app: Sphinx) -> None:
