@@ -78,12 +78,12 @@
       return make("td", {}, button);
     };
     const digits = [...Array(10).keys()];
-    const head = make("tr", {}, make("th", { textContent: "label, answer" }),
+    const head = make("tr", {}, make("td"),
       ...digits.map((answer) => make("th", { scope: "col", textContent: answer })));
     const rows = digits.map((label) => make("tr", {}, make("th", { scope: "row", textContent: label }),
       ...digits.map((answer) => cell(label, answer))));
     say.textContent = "Choose a number to see those digits.";
-    replacePicture(figure, make("table", {}, make("tbody", {}, head, ...rows)), say, images);
+    replacePicture(figure, make("table", { className: "look-mistakes" }, make("tbody", {}, head, ...rows)), say, images);
   }
 
   function start() {

@@ -229,7 +229,8 @@
       make("div", { className: "draw-paper" }, sheet,
         make("p", { className: "draw-tools" }, button("Undo", undo), button("Clear", clear), choose),
         make("p", { className: "draw-tools" }, seen, make("label", {}, prepared, " prepared as MNIST was"))),
-      make("div", { className: "draw-answers" }, panels, further || "", say));
+      make("div", { className: "draw-answers" }, panels, make("p", { className: "draw-key",
+        textContent: "Blue pixels spoke for the answer, orange ones against it." }), further || "", say));
     element.classList.add("draw-ready");
     return answer;
   };
