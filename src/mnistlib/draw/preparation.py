@@ -57,7 +57,9 @@ def fit_box(picture: np.ndarray) -> np.ndarray:
 
 def resize(picture: np.ndarray, rows: int, columns: int) -> np.ndarray:
     """Give a picture ``(rows, columns)``, each the mean of the part that it covers."""
-    return averaging(picture.shape[0], rows) @ picture @ averaging(picture.shape[1], columns).T
+    down = averaging(picture.shape[0], rows)
+    across = averaging(picture.shape[1], columns)
+    return down @ picture @ across.T
 
 
 def averaging(count: int, parts: int) -> np.ndarray:
