@@ -1,6 +1,7 @@
 """How benchmarks report. What they measured is in the committed record."""
 
 import ast
+import contextlib
 import importlib
 import json
 import os
@@ -72,3 +73,28 @@ def test_chapter_8_quotes_the_record_of_its_seeds_and_its_limits_leave_them_room
     low, high = map(float, limits.groups())
     accuracies = record["METHODS"]["CNN"]
     assert len(accuracies) == 5 and low <= min(accuracies) <= max(accuracies) <= high
+
+
+def test_chapter_9_quotes_the_record_of_its_seeds_and_its_limits_leave_them_room():
+    record = json.loads((ROOT / "benchmarks" / "jax_seeds.json").read_bytes())
+    cells = json.loads((ROOT / "notebooks" / "09_jax_from_scratch.ipynb").read_bytes())["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    quoted = {}
+    for node in (node for source in sources[1:] for node in ast.parse(source).body):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+            with contextlib.suppress(ValueError, AttributeError):
+                quoted[node.targets[0].id] = ast.literal_eval(node.value)
+    for name, pixels in (("RAW", "0-255"), ("SCALED", "0-1")):
+        kept = record[f"{pixels}, shuffled"]
+        assert quoted[name] == {float(step): values for step, values in kept.items()}
+    for name, values in quoted["AS_FILED"].items():
+        pixels, step = name.split(", ")
+        assert values == record[f"{pixels}, as filed"][step]
+    for name, values in quoted["TEN_EPOCHS"].items():
+        way, order = name.split(", ")
+        pixels = "0-1" if way == "mended" else "0-255"
+        [kept] = record[f"{pixels}, {order}, ten epochs, test"].values()
+        assert values == kept
+    low, high = quoted["BANDS"]["MNIST"]
+    ours = quoted["TEN_EPOCHS"]["mended, shuffled"]
+    assert len(ours) == 5 and low <= min(ours) <= max(ours) <= high
