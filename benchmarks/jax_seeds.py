@@ -67,10 +67,11 @@ def measure(seed: int, train_split: Split, test_split: Split) -> Iterator[tuple[
             for step in steps:
                 params = train(seed, fit, step, order)
                 yield f"{pixels}, {order}", step, float(accuracy(params, *validation))
-        for order in ("as filed", "mixed once", "shuffled"):
-            params = train(seed, (images, targets), good, order, NUM_EPOCHS)
+        ways = [(good, order) for order in ("as filed", "mixed once", "shuffled")]
+        for step, order in ways + [(0.01, "shuffled")] * (largest == 255):  # the mean alone
+            params = train(seed, (images, targets), step, order, NUM_EPOCHS)
             value = float(accuracy(params, test_images, test_targets))
-            yield f"{pixels}, {order}, ten epochs, test", good, value
+            yield f"{pixels}, {order}, ten epochs, test", step, value
         for step in GOOD_STEPS if largest == 1 else ():
             params = train(seed, fit, step, "shuffled", NUM_EPOCHS)
             value = float(accuracy(params, *validation))

@@ -84,17 +84,24 @@ def test_chapter_9_quotes_the_record_of_its_seeds_and_its_limits_leave_them_room
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
             with contextlib.suppress(ValueError, AttributeError):
                 quoted[node.targets[0].id] = ast.literal_eval(node.value)
-    for name, pixels in (("RAW", "0-255"), ("SCALED", "0-1")):
-        kept = record[f"{pixels}, shuffled"]
+    for name, kind in (
+        ("RAW", "0-255, shuffled"),
+        ("SCALED", "0-1, shuffled"),
+        ("LONGER", "0-1, shuffled, ten epochs"),
+    ):
+        kept = record[kind]
         assert quoted[name] == {float(step): values for step, values in kept.items()}
     for name, values in quoted["AS_FILED"].items():
         pixels, step = name.split(", ")
         assert values == record[f"{pixels}, as filed"][step]
     for name, values in quoted["TEN_EPOCHS"].items():
         way, order = name.split(", ")
-        pixels = "0-1" if way == "mended" else "0-255"
-        [kept] = record[f"{pixels}, {order}, ten epochs, test"].values()
-        assert values == kept
+        pixels, step = {
+            "source": ("0-255", "0.001"),
+            "mean alone": ("0-255", "0.01"),
+            "mended": ("0-1", "0.3"),
+        }[way]
+        assert values == record[f"{pixels}, {order}, ten epochs, test"][step]
     low, high = quoted["BANDS"]["MNIST"]
     ours = quoted["TEN_EPOCHS"]["mended, shuffled"]
     assert len(ours) == 5 and low <= min(ours) <= max(ours) <= high
