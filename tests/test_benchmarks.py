@@ -1,6 +1,7 @@
 """How benchmarks report. What they measured is in the committed record."""
 
 import ast
+import contextlib
 import importlib
 import json
 import os
@@ -85,3 +86,35 @@ def test_chapters_quote_the_record_of_their_seeds_and_the_network_that_it_is_of(
     (ours, *_), benchmark = ast.parse(source).body, ast.parse(SCRIPT.read_text("utf-8"))
     [theirs] = [each for each in benchmark.body if getattr(each, "name", "") == "with_part"]
     assert [*map(ast.dump, ours.body)] == [*map(ast.dump, theirs.body[1:])]
+
+
+def test_chapter_9_quotes_the_record_of_its_seeds_and_its_limits_leave_them_room():
+    record = json.loads((ROOT / "benchmarks" / "jax_seeds.json").read_bytes())
+    cells = json.loads((ROOT / "notebooks" / "09_jax_from_scratch.ipynb").read_bytes())["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    quoted = {}
+    for node in (node for source in sources[1:] for node in ast.parse(source).body):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+            with contextlib.suppress(ValueError, AttributeError):
+                quoted[node.targets[0].id] = ast.literal_eval(node.value)
+    for name, kind in (
+        ("RAW", "0-255, shuffled"),
+        ("SCALED", "0-1, shuffled"),
+        ("LONGER", "0-1, shuffled, ten epochs"),
+    ):
+        kept = record[kind]
+        assert quoted[name] == {float(step): values for step, values in kept.items()}
+    for name, values in quoted["AS_FILED"].items():
+        pixels, step = name.split(", ")
+        assert values == record[f"{pixels}, as filed"][step]
+    for name, values in quoted["TEN_EPOCHS"].items():
+        way, order = name.split(", ")
+        pixels, step = {
+            "source": ("0-255", "0.001"),
+            "mean alone": ("0-255", "0.01"),
+            "mended": ("0-1", "0.3"),
+        }[way]
+        assert values == record[f"{pixels}, {order}, ten epochs, test"][step]
+    low, high = quoted["BANDS"]["MNIST"]
+    ours = quoted["TEN_EPOCHS"]["mended, shuffled"]
+    assert len(ours) == 5 and low <= min(ours) <= max(ours) <= high

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from jax import random, tree
+from jax.test_util import check_grads
 
 from mnistlib import MnistError, jax_cnn, jax_mlp
 
@@ -61,6 +62,32 @@ def test_an_epoch_is_gradient_descent_step_by_step(params, examples, num_example
         expected = tree.map(lambda p, g: p - 0.1 * g, expected, gradients)
     trained = jax_mlp.train_epoch(tree.map(jnp.copy, params), images, targets, order, 0.1)
     assert_close(trained, expected)
+
+
+def test_gradients_are_those_of_finite_differences(params, examples):
+    with jax.enable_x64(True):
+        params, images, targets = tree.map(
+            lambda leaf: np.asarray(leaf, np.float64), (params, *examples)
+        )
+        check_grads(
+            lambda params: jax_mlp.cross_entropy(params, images, targets),
+            (params,),
+            order=1,
+            modes=["rev"],
+            eps=1e-6,
+        )
+
+
+def test_no_key_is_used_twice(digits):
+    """The CNN's step carries its key on, and shuffles and moves images with others."""
+    images, labels = digits
+    with jax.debug_key_reuse(True):
+        init_key, batches_key, state_key = random.split(random.key(0), 3)
+        jax_mlp.init_params(SIZES, random.key(1))
+        jax_cnn.shuffled_batches(batches_key, 6, 3)
+        state = jax_cnn.adam_init(jax_cnn.init_cnn(init_key), state_key)
+        for _ in range(2):
+            state, _ = jax_cnn.cnn_step(state, images, labels, jnp.arange(6), 100, 0.0)
 
 
 def test_a_split_goes_to_the_device_as_the_network_takes_it():
