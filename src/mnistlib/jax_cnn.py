@@ -113,7 +113,8 @@ def one_cycle(
     [0.0, 0.25, 0.5, 0.25, 0.0]
     """
     warmup = num_steps // 5
-    rising, falling = count / warmup, (num_steps - count) / (num_steps - warmup)
+    rising = count / warmup
+    falling = (num_steps - count) / (num_steps - warmup)
     return peak * jnp.minimum(rising, falling)
 
 
