@@ -140,9 +140,10 @@ def adam_update(state: TrainState, gradients: Params, rate: Float[Array, ""] | f
     mean = tree.map(lambda m, g: 0.9 * m + 0.1 * g, state.mean, gradients)
     square = tree.map(lambda s, g: 0.999 * s + 0.001 * g**2, state.square, gradients)
     # Both started at zero: undo the pull towards it.
-    step, bias_correction = rate / (1 - 0.9**count), 1 - 0.999**count
+    scaled_rate = rate / (1 - 0.9**count)
+    bias_correction = 1 - 0.999**count
     params = tree.map(
-        lambda p, m, s: p - step * m / (jnp.sqrt(s / bias_correction) + 1e-8),
+        lambda p, m, s: p - scaled_rate * m / (jnp.sqrt(s / bias_correction) + 1e-8),
         state.params,
         mean,
         square,
