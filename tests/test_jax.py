@@ -156,14 +156,17 @@ def test_another_key_moves_the_images_otherwise_and_the_same_key_alike(cnn, digi
     assert list(losses(0)) == first != list(losses(1))
 
 
-def test_a_roll_moves_every_image_alike_by_two_pixels_at_most():
-    images = np.zeros((2, 28, 28, 1), np.float32)
-    images[:, 14, 14] = 1
-    moved = jax.vmap(jax_cnn.random_roll, (None, 0))(images, random.split(random.key(0), 100))
-    np.testing.assert_array_equal(moved[:, 0], moved[:, 1])
-    places = {(int(row) - 14, int(column) - 14) for _, row, column, _ in np.argwhere(moved[:, 0])}
-    assert {place for pair in places for place in pair} == {-2, -1, 0, 1, 2}
-    assert len(places) > 20
+def test_each_image_of_a_batch_is_shifted_by_itself_and_none_wraps_around():
+    images = jnp.zeros((2, 28, 28, 1)).at[0, 14, 14].set(1).at[1, 0, 0].set(1)
+    batch = jnp.repeat(jnp.arange(2), 200)
+    with jax.debug_key_reuse(True):
+        shifted = np.asarray(jax_cnn.shifted_batch(images, batch, random.key(0), jnp.array(0)))
+    inside = np.argwhere(shifted[:200])
+    assert len(inside) == 200
+    places = {(int(row) - 14, int(column) - 14) for _, row, column, _ in inside}
+    assert places == {(i, j) for i in range(-2, 3) for j in range(-2, 3)}
+    corners = {tuple(map(int, place)) for _, *place, _ in np.argwhere(shifted[200:])}
+    assert corners == {(i, j) for i in range(3) for j in range(3)}  # or it is gone
 
 
 def test_batches_deal_each_example_at_most_once():
