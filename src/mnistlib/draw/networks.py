@@ -67,21 +67,23 @@ def _parts(layer: keras.layers.Layer) -> list[dict]:
     match layer:
         case keras.layers.Flatten():
             return []
-        case keras.layers.MaxPooling2D():
+        case keras.layers.MaxPooling2D() if layer.pool_size == layer.strides == (2, 2):
             return [{"kind": "pool", "side": side, "outSide": side // 2, "channels": channels}]
-        case keras.layers.Conv2D():
+        case keras.layers.Conv2D() if (layer.padding, layer.strides) == ("valid", (1, 1)):
             size = layer.kernel_size[0]
             shape = {"side": side, "outSide": side - size + 1, "channels": channels, "size": size}
             step = {"kind": "conv"} | shape | _in_bytes(*layer.get_weights())
         case keras.layers.Dense():
             step = {"kind": "dense"} | _in_bytes(*layer.get_weights())
         case _:
-            raise MnistError(f"{type(layer).__name__}: the browser's network has no such layer")
+            raise MnistError(f"{layer.name}: the browser has no {type(layer).__name__} like this")
+    if layer.activation not in (keras.activations.relu, keras.activations.linear):
+        raise MnistError(f"{layer.name}: the browser knows no activation but ReLU")
     return [step, {"kind": "relu"}] if layer.activation is keras.activations.relu else [step]
 
 
 def _in_bytes(weights: np.ndarray, bias: np.ndarray) -> dict:
-    scale = float(np.abs(weights).max()) / 127
+    scale = float(np.abs(weights).max() or 1) / 127
     rounded = np.round(weights / scale).astype(np.int8)
     return {
         "scale": scale,

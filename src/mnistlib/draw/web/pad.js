@@ -21,8 +21,12 @@
   const loading = {};
   const loadScript = (name) =>
     (loading[name] ??= new Promise((resolve, reject) => {
-      document.head.append(make("script", { src: `${HERE}${name}.js`, onload: resolve,
-        onerror: () => reject(new Error(`${name}.js can't be loaded`)) }));
+      const failed = () => {
+        delete loading[name]; // so that the next try asks again
+        reject(new Error(`${name}.js can't be loaded`));
+      };
+      document.head.append(make("script",
+        { src: `${HERE}${name}.js`, onload: resolve, onerror: failed }));
     }));
   async function network(name) {
     if (!mnist.networks[name]) await loadScript(`network-${name}`);
@@ -46,6 +50,7 @@
   function drawDigit(to, { pixels, x, y, size }) {
     const picture = canvas(28);
     paint(picture, (i) => [0, 0, 0, pixels[i]]);
+    to.imageSmoothingEnabled = false; // a test digit stays what it is
     to.drawImage(picture, x, y, 28 * size, 28 * size);
   }
 
@@ -60,7 +65,7 @@
     const points = strokes.flat(), [xs, ys] = [0, 1].map((axis) => points.map((each) => each[axis]));
     const [left, top] = [Math.min(...xs), Math.min(...ys)];
     const longer = Math.max(Math.max(...xs) - left, Math.max(...ys) - top);
-    const scale = (200 - PEN) / Math.max(longer, 60); // a dot stays a dot
+    const scale = (200 - PEN) / Math.max(longer, 1);
     return strokes.map((stroke) =>
       stroke.map(([x, y]) => [(x - left) * scale + PEN, (y - top) * scale + PEN]));
   }
@@ -129,7 +134,7 @@
     sheet.tabIndex = 0;
     sheet.setAttribute("role", "application");
     sheet.setAttribute("aria-label", "Drawing area: draw a digit with mouse, pen or finger. With " +
-      "keys: 0 to 9 puts a test digit there, arrows move it, plus and minus change its size, " +
+      "keys: 0 to 9 puts a test digit there, arrows move it, plus and minus change its size (a drawing stays), " +
       "Backspace takes the last back, Escape clears.");
     seen.setAttribute("role", "img");
     seen.setAttribute("aria-label", "What the networks see: 28 by 28 pixels");
@@ -140,7 +145,7 @@
     const choose = make("select", {}, make("option", { textContent: "a test digit" }),
       ...Array.from({ length: 10 }, (_, label) => make("option", { textContent: label })));
     choose.setAttribute("aria-label", "Put a test digit on the pad");
-    let items = [], stroke = null, shown = [], turn = 0;
+    let items = [], stroke = null, pointer = null, shown = [], turn = 0;
 
     const add = (names) => {
       const added = names.split(" ").filter(Boolean).map((name) => panel(name, JSON.parse(chapters)));
@@ -163,7 +168,7 @@
       const mine = ++turn, drawing = ink();
       const pixels = prepared.checked ? mnist.prepare(drawing, SIDE, SIDE) : shrunk(drawing);
       paint(seen, (i) => [0, 0, 0, 255 * pixels[i]]);
-      element.dispatchEvent(new CustomEvent("drawn", { detail: drawing }));
+      element.dispatchEvent(new CustomEvent("drawn", { detail: inkOf(sheet) }));
       try {
         const answers = [];
         for (const each of shown) answers.push(await each.show(pixels));
@@ -175,7 +180,13 @@
     const undo = () => (items.pop(), answer());
     const clear = () => ((items = []), answer());
     async function put(label) {
-      const { pixels } = (await digits())[label];
+      let pixels;
+      try {
+        pixels = (await digits())[label].pixels;
+      } catch (error) {
+        say.textContent = `No test digit: ${error.message}.`;
+        return;
+      }
       items = [{ pixels: Uint8Array.from(atob(pixels), (each) => each.charCodeAt(0)),
         x: 0, y: 0, size: SIDE / 28 }];
       answer();
@@ -187,21 +198,24 @@
         ((event.clientY - box.top) * SIDE) / box.height];
     };
     sheet.addEventListener("pointerdown", (event) => {
-      if (event.button) return;
+      if (event.button || stroke) return; // one finger draws
       event.preventDefault();
       sheet.focus({ preventScroll: true });
       sheet.setPointerCapture(event.pointerId);
       items.push((stroke = [at(event)]));
+      pointer = event.pointerId;
       redraw();
     });
     sheet.addEventListener("pointermove", (event) => {
-      if (!stroke) return;
+      if (!stroke || event.pointerId !== pointer) return;
       const events = event.getCoalescedEvents ? event.getCoalescedEvents() : [];
       stroke.push(...(events.length ? events : [event]).map(at));
       redraw();
     });
     for (const end of ["pointerup", "pointercancel"])
-      sheet.addEventListener(end, () => stroke && ((stroke = null), answer()));
+      sheet.addEventListener(end, (event) => {
+        if (stroke && event.pointerId === pointer) (stroke = null), answer();
+      });
     sheet.addEventListener("keydown", (event) => {
       const last = items[items.length - 1];
       if (event.ctrlKey || event.metaKey || event.altKey) return;
@@ -224,7 +238,7 @@
     prepared.onchange = answer;
 
     add(networks);
-    const further = more && button("Ask two more networks", () => (further.remove(), add(more), answer()));
+    const further = more && button("Ask two more networks", () => (further.remove(), add(more), sheet.focus(), answer()));
     element.replaceChildren(
       make("div", { className: "draw-paper" }, sheet,
         make("p", { className: "draw-tools" }, button("Undo", undo), button("Clear", clear), choose),
