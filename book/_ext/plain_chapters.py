@@ -106,7 +106,7 @@ def drop_markers(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def markers(doctree: nodes.document) -> list[tuple[nodes.raw, re.Match[str]]]:
-    found = [(raw, MARKER.fullmatch(raw.astext())) for raw in doctree.findall(nodes.raw)]
+    found = [(raw, MARKER.fullmatch(raw.astext().strip())) for raw in doctree.findall(nodes.raw)]
     return [(raw, match) for raw, match in found if match]
 
 
