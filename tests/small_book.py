@@ -47,6 +47,21 @@ OPENING = """# 1. First
 
 It took 7.5<!--speed-up--> batches, a batch as in [a list](https://some.example/book/index.html)
 and `code of epochs`. See Figure 1.1<!--fig-dot--> and chapter 2<!--02_second-->.
+
+<!--tabs-->
+
+**One**
+
+```python
+one = 1
+```
+
+**Two**
+
+```python
+two = 2
+```
+
 Inside is $a < b_1$, outside
 
 $$\\ell = \\frac{1}{2}$$"""

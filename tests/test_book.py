@@ -26,6 +26,13 @@ def test_a_notebook_s_absolute_links_are_the_site_s_own(pages):
     assert "github.com/some/book/raw" not in page and "some.example" not in page
 
 
+def test_blocks_of_code_below_a_marker_are_tabs_and_a_marker_is_left_out(pages):
+    tabs = pages["01_first"].split('class="sd-tab-set')[1].split("Inside is")[0]
+    assert re.findall(r"<label[^>]*>\s*(\w+)</label>", tabs) == ["One", "Two"]
+    assert tabs.count('class="sd-tab-content') == tabs.count("<pre>") == 2
+    assert "<!--tabs-->" not in pages["01_first"]
+
+
 def test_a_published_page_has_its_address(pages):
     address = "https://example.org/m/notebooks/01_first.html"
     assert f'<meta property="og:url" content="{address}"' in pages["01_first"]

@@ -1,7 +1,10 @@
 """One network in three frameworks: the same numbers from the same weights, and each alone."""
 
+from pathlib import Path
+
 import jax
 import keras
+import nbformat
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -9,7 +12,9 @@ import tensorflow as tf
 from mnistlib import programs
 from mnistlib.data import Split
 from mnistlib.keras_models import mlp
-from mnistlib.programs import with_jax, with_tensorflow
+from mnistlib.programs import with_jax, with_keras, with_tensorflow
+
+CHAPTER = Path(__file__).parent.parent / "notebooks" / "13_three_frameworks.ipynb"
 
 
 @pytest.fixture(scope="module")
@@ -80,3 +85,9 @@ def test_a_program_learns_and_repeats_with_its_seed(name, digits):
     assert scores[0].shape == (50, 10)
     np.testing.assert_allclose(scores[0], scores[1], rtol=1e-2, atol=1e-2)
     assert np.abs(scores[0] - scores[2]).max() > 0.1
+
+
+@pytest.mark.parametrize("module", [with_keras, with_tensorflow, with_jax])
+def test_the_chapter_shows_the_programs_as_they_are(module):
+    shown = "\n".join(cell.source for cell in nbformat.read(CHAPTER, as_version=4).cells)
+    assert f"```python\n{programs.code_of(module)}\n```" in shown

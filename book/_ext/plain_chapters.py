@@ -14,6 +14,7 @@ from docutils import nodes
 from sphinx.application import Sphinx
 from sphinx.config import Config
 from sphinx.errors import SphinxError
+from sphinx_design.shared import create_component
 
 MARKER = re.compile(r"<!--(?:(?P<chapter>\w+):)?(?P<name>[\w-]+)-->")
 NUMBERED = re.compile(r"(?:Figure|[Cc]hapter)\s\S+$")
@@ -80,6 +81,24 @@ def target(app: Sphinx, marker: re.Match[str]) -> dict[str, str]:
     return {"refuri": page + anchor}
 
 
+def make_tabs(app: Sphinx, doctree: nodes.document) -> None:
+    """Make tabs of the blocks of code after ``<!--tabs-->``, each with a bold name above it.
+
+    A browser shows them by style sheet alone; off the screen they follow one another.
+    """
+    for marker, match in markers(doctree):
+        if match["name"] != "tabs":
+            continue
+        place = marker.parent.index(marker) + 1
+        tabs = create_component("tab-set", classes=["sd-tab-set"])
+        while isinstance(block := (marker.parent[place + 1 :] or [None])[0], nodes.literal_block):
+            name = nodes.rubric("", marker.parent[place].astext(), classes=["sd-tab-label"])
+            code = create_component("tab-content", classes=["sd-tab-content"], children=[block])
+            tabs += create_component("tab-item", classes=["sd-tab-item"], children=[name, code])
+            del marker.parent[place : place + 2]
+        marker.parent.insert(place, tabs)
+
+
 def drop_markers(app: Sphinx, doctree: nodes.document) -> None:
     """Leave the markers out of the pages."""
     for marker, _ in markers(doctree):
@@ -87,7 +106,7 @@ def drop_markers(app: Sphinx, doctree: nodes.document) -> None:
 
 
 def markers(doctree: nodes.document) -> list[tuple[nodes.raw, re.Match[str]]]:
-    found = [(raw, MARKER.fullmatch(raw.astext())) for raw in doctree.findall(nodes.raw)]
+    found = [(raw, MARKER.fullmatch(raw.astext().strip())) for raw in doctree.findall(nodes.raw)]
     return [(raw, match) for raw, match in found if match]
 
 
@@ -101,5 +120,5 @@ def setup(app: Sphinx) -> None:
     app.connect("config-inited", number_no_figures, priority=900)
     app.connect("source-read", take_links_home)
     app.connect("source-read", drop_form_titles)
-    for job in (make_figures, link_numbers, drop_markers):
+    for job in (make_figures, link_numbers, make_tabs, drop_markers):
         app.connect("doctree-read", job)

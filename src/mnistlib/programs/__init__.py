@@ -6,12 +6,16 @@ The seed decides the initial weights and the orders of the images. All three tra
 network of :func:`mnistlib.keras_models.mlp` with Adam, on batches of the same size, in a
 new order every epoch. Keras's last batch is what is left; the others leave that out.
 
-``python -m mnistlib.programs keras`` (or ``tensorflow``, ``jax``) trains for an epoch in
-a process of its own and prints the most memory that it held.
+``python -m mnistlib.programs keras --seeds 5`` (or ``tensorflow``, ``jax``) runs a program
+in a process of its own and prints what came of it as JSON. Keras computes there with
+TensorFlow, or with what the environment's ``KERAS_BACKEND`` names.
 """
 
 from __future__ import annotations
 
+import ast
+import inspect
+import re
 import time
 from collections.abc import Callable, Iterator
 from importlib import import_module
@@ -42,7 +46,8 @@ class Run(NamedTuple):
     accuracies : list of float
         On the validation set, after each epoch.
     seconds : list of float
-        For each epoch, without the validation. The first holds the compilation.
+        For each epoch, without the validation. The first holds the preparation of
+        the digits and the compilation.
     classifier : callable
         As it was after the last epoch.
     """
@@ -94,3 +99,20 @@ def run(program: Program, train: Split, validation: Split, seed: int, num_epochs
         accuracies.append(accuracy(classifier, validation))
         start = time.perf_counter()
     return Run(accuracies, seconds, classifier)
+
+
+def code_of(thing: object) -> str:
+    """Return a module's, class's or function's code as the book shows it.
+
+    Docstrings and imports are left out; other lines are broken as they stand.
+    """
+    source = inspect.getsource(thing)
+    left_out: set[int] = set()
+    for node in ast.walk(ast.parse(source)):
+        is_text = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
+        if is_text or isinstance(node, ast.Import | ast.ImportFrom):
+            left_out |= {*range(node.lineno, node.end_lineno + 1)}
+    lines = enumerate(source.splitlines(), start=1)
+    code = "\n".join(line for number, line in lines if number not in left_out)
+    # Where a text was, no blank line is left.
+    return re.sub(r"(?<=:)\n\n+(?= )", "\n", re.sub(r"\n{4,}", "\n\n\n", code)).strip()

@@ -1,24 +1,41 @@
-"""Print the most memory that one epoch of one program took, in megabytes."""
+"""Train with one program, from some seeds, and print what came of it as JSON.
 
+For each seed, the accuracies on the validation set and the seconds of the epochs, and the
+accuracy on the test set; and the most memory that the process has held, in megabytes.
+"""
+
+import argparse
+import json
 import re
 import sys
 from pathlib import Path
 
 from mnistlib.data import load
 from mnistlib.errors import MnistError
-from mnistlib.programs import find_program
+from mnistlib.programs import NAMES, accuracy, find_program, run
 
 
-def main(arguments: list[str]) -> int:
-    if len(arguments) != 1:
-        print("say which program: python -m mnistlib.programs keras", file=sys.stderr)
-        return 1
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser("mnistlib.programs", description=__doc__.splitlines()[0])
+    parser.add_argument("program", choices=NAMES)
+    parser.add_argument("--seeds", type=int, default=1, help="how many: 0, 1, and so on")
+    parser.add_argument("--epochs", type=int, default=1)
+    options = parser.parse_args(arguments)
     try:
-        next(find_program(arguments[0])(load().train, 0))
+        mnist = load()
     except MnistError as error:
         print(error, file=sys.stderr)
         return 1
-    print(peak_megabytes())
+    splits = mnist.split_train(5_000)
+    program = find_program(options.program)
+    runs = [run(program, *splits, seed, options.epochs) for seed in range(options.seeds)]
+    result = {
+        "accuracies": [each.accuracies for each in runs],
+        "seconds": [each.seconds for each in runs],
+        "test": [accuracy(each.classifier, mnist.test) for each in runs],
+        "megabytes": peak_megabytes(),
+    }
+    print(json.dumps(result))
     return 0
 
 
@@ -40,4 +57,4 @@ def peak_megabytes() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -17,6 +17,7 @@ from mnistlib.programs import BATCH_SIZE, LAYER_SIZES, LEARNING_RATE, Classifier
 Params = list[tuple[jax.Array, jax.Array]]
 Initializer = jax.nn.initializers.Initializer
 optimizer = optax.adam(LEARNING_RATE)
+cross_entropy = optax.softmax_cross_entropy_with_integer_labels
 lecun_normal = jax.nn.initializers.lecun_normal()
 
 
@@ -31,11 +32,10 @@ def init_params(key: jax.Array, draw: Initializer = lecun_normal) -> Params:
         Takes a key and a shape. Flax's default: a variance of one divided by the
         number of inputs.
     """
-    shapes = list(pairwise(LAYER_SIZES))
-    keys = jax.random.split(key, len(shapes))
+    keys = jax.random.split(key, len(LAYER_SIZES) - 1)
     return [
         (draw(layer_key, shape), jnp.zeros(shape[1]))
-        for layer_key, shape in zip(keys, shapes, strict=True)
+        for layer_key, shape in zip(keys, pairwise(LAYER_SIZES), strict=True)
     ]
 
 
@@ -47,10 +47,14 @@ def predict(params: Params, images: jax.Array) -> jax.Array:
     return images @ weights + biases
 
 
-def mean_loss(params: Params, images: jax.Array, labels: jax.Array) -> jax.Array:
+def mean_loss(
+    params: Params,
+    images: jax.Array,
+    labels: jax.Array,
+) -> jax.Array:
     """Return the mean cross entropy in nats, of shape ``()``."""
     logits = predict(params, images)
-    return optax.softmax_cross_entropy_with_integer_labels(logits, labels).mean()
+    return cross_entropy(logits, labels).mean()
 
 
 @partial(jax.jit, donate_argnames=("params", "state"))
@@ -83,7 +87,11 @@ def train_epoch(
     return params, state
 
 
-def train(split: Split, seed: int, draw: Initializer = lecun_normal) -> Iterator[Classifier]:
+def train(
+    split: Split,
+    seed: int,
+    draw: Initializer = lecun_normal,
+) -> Iterator[Classifier]:
     """Train with one call an epoch, the digits on the device, as :mod:`mnistlib.programs` says.
 
     The examples that fill no batch are left out of an epoch, others each time. The first
@@ -92,10 +100,8 @@ def train(split: Split, seed: int, draw: Initializer = lecun_normal) -> Iterator
     key, init_key = jax.random.split(jax.random.key(seed))
     params = init_params(init_key, draw)
     state = optimizer.init(params)
-    images, labels = (
-        jnp.asarray(flatten_and_scale(split.images)),
-        jnp.asarray(split.labels, jnp.int32),
-    )
+    images = jnp.asarray(flatten_and_scale(split.images))
+    labels = jnp.asarray(split.labels, jnp.int32)
     while True:
         key, order_key = jax.random.split(key)
         order = shuffled_batches(order_key, len(labels), BATCH_SIZE)

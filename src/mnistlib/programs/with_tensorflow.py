@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from itertools import count
+from itertools import count, pairwise
 
 import tensorflow as tf
 
 from mnistlib.data import Split
 from mnistlib.programs import BATCH_SIZE, LAYER_SIZES, LEARNING_RATE, Classifier, flatten_and_scale
 from mnistlib.tf_softmax import Adam, Model, compiled_epoch, make_batches, shuffle
+
+truncated_normal = tf.random.stateless_truncated_normal
 
 
 class Mlp(Model):
@@ -29,12 +31,11 @@ class Mlp(Model):
 
     def __init__(self, seed: int) -> None:
         super().__init__()
-        num_inputs, num_hidden, num_classes = LAYER_SIZES
-        shapes = (num_inputs, num_hidden), (num_hidden, num_classes)
         self.params = []
-        for layer, shape in enumerate(shapes):
-            draw = tf.random.stateless_truncated_normal(shape, [seed, layer], stddev=0.1)
-            self.params += [tf.Variable(draw), tf.Variable(tf.zeros(shape[1]))]
+        for layer, shape in enumerate(pairwise(LAYER_SIZES)):
+            weights = truncated_normal(shape, [seed, layer], stddev=0.1)
+            biases = tf.zeros(shape[1])
+            self.params += [tf.Variable(weights), tf.Variable(biases)]
         self.optimizer = Adam(self.params, LEARNING_RATE)
 
     def __call__(self, images: tf.Tensor) -> tf.Tensor:
