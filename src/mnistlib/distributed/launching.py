@@ -10,8 +10,10 @@ import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NamedTuple
 
+from mnistlib.data import load
 from mnistlib.errors import MnistError
 
 
@@ -132,9 +134,19 @@ def run(num_processes: int, *arguments: object, seconds: float = 120) -> list[En
 
 
 def main(arguments: Sequence[str]) -> int:
-    """Print what the processes print: ``python -m mnistlib.distributed.launching N FOLDER ...``."""
+    """Train with N processes: ``python -m mnistlib.distributed.launching N FOLDER ...``.
+
+    A folder that isn't there is written: the training images, in N shards.
+    """
+    number, folder, *rest = int(arguments[0]), Path(arguments[1]), *arguments[2:]
     try:
-        for each in run(int(arguments[0]), *arguments[1:]):
+        if not folder.exists():
+            from mnistlib import tfrecord
+
+            images, labels = load().train
+            rows = {"image": images, "label": labels}
+            tfrecord.write(folder, rows, shard_size=-(-len(labels) // number))
+        for each in run(number, folder, *rest):
             print(each.output, end="")
     except MnistError as error:
         print(error, file=sys.stderr)
