@@ -61,6 +61,27 @@ def test_five_seeds_ended_within_the_limits_of_their_chapters_and_are_quoted():
     assert len(record) == 6 and all(str(accuracies) in text for accuracies in record.values())
 
 
+def test_chapter_12_quotes_the_record_of_its_measurements():
+    record = json.loads((ROOT / "benchmarks" / "scaling.json").read_bytes())
+    cells = json.loads((ROOT / "notebooks" / "12_many_devices.ipynb").read_bytes())["cells"]
+    quoted = {}
+    for source in ("".join(cell["source"]) for cell in cells):
+        if source.startswith(("MESSAGES = ", "BATCH_SIZES = ", "EPOCHS = ")):
+            exec(source, quoted)
+    for name, sizes in (("ALL_REDUCE", "MESSAGES"), ("STEP", "BATCH_SIZES")):
+        for processes, seconds in record[name].items():
+            assert quoted[sizes] == [int(size) for size in seconds]
+            assert quoted[name][int(processes)] == [
+                round(1_000 * each, 6) for each in seconds.values()
+            ]
+    assert quoted["EPOCHS"] == {
+        int(size): [
+            (found[f"{way} rate"], found[f"epochs at {way} rate"]) for way in ("linear", "chosen")
+        ]
+        for size, found in record["EPOCHS"].items()
+    }
+
+
 def test_chapter_8_quotes_the_record_of_its_seeds_and_its_limits_leave_them_room():
     record = json.loads((ROOT / "benchmarks" / "cnn_seeds.json").read_bytes())
     cells = json.loads((ROOT / "notebooks" / "08_cnn.ipynb").read_bytes())["cells"]

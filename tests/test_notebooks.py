@@ -11,6 +11,7 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from mnistlib import callbacks, jax_cnn, jax_mlp, keras_models, pipelines, tf_softmax
+from mnistlib.distributed import training
 from mnistlib.results import collect
 from mnistlib.tfrecord import framing
 
@@ -71,6 +72,7 @@ TAUGHT = {
         jax_cnn.cnn_step,
         jax_cnn.shuffled_batches,
     ],
+    "12_many_devices": [training.step],
 }
 
 
