@@ -122,17 +122,24 @@ def measured(what: str) -> dict[str, dict[str, float]]:
     return found
 
 
-def epochs_to_aim(batch_size: int, rate: float, seed: int) -> int | None:
-    """How many epochs it takes to AIM on the validation set; None if more than MAX_EPOCHS."""
+def epochs_to_aim(batch_size: int, rate: float, seed: int) -> float | None:
+    """How many epochs it takes to AIM on the validation set, looking four times in each.
+
+    None if it takes more than MAX_EPOCHS, or the loss has gone to infinity.
+    """
     images, targets = DIGITS[0]
     params = jax.tree.map(jax.numpy.asarray, draw_params(seed))
-    for epoch in range(1, MAX_EPOCHS + 1):
+    num_steps = len(images) // batch_size
+    quarter = -(-num_steps // 4) * batch_size
+    for epoch in range(MAX_EPOCHS):
         order = np.random.default_rng((seed, epoch)).permutation(len(images))
-        order = order[: len(order) // batch_size * batch_size]
-        params = train_epoch(params, images, targets, order, rate, batch_size=batch_size)
-        if (value := float(accuracy(params, *DIGITS[1]))) >= AIM:
-            return epoch
-        if epoch >= 3 and value < 0.2:  # it has diverged
+        order = order[: num_steps * batch_size]
+        for start in range(0, len(order), quarter):
+            part = order[start : start + quarter]
+            params = train_epoch(params, images, targets, part, rate, batch_size=batch_size)
+            if float(accuracy(params, *DIGITS[1])) >= AIM:
+                return round(epoch + (start + len(part)) / len(order), 2)
+        if not np.isfinite(np.asarray(params[-1][1])).all():
             return None
     return None
 
