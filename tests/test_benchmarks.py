@@ -69,11 +69,9 @@ def test_chapter_12_quotes_the_record_of_its_measurements():
         if source.startswith(("MESSAGES = ", "BATCH_SIZES = ", "EPOCHS = ")):
             exec(source, quoted)
     for name, sizes in (("ALL_REDUCE", "MESSAGES"), ("STEP", "BATCH_SIZES")):
-        for processes, seconds in record[name].items():
-            assert quoted[sizes] == [int(size) for size in seconds]
-            assert quoted[name][int(processes)] == [
-                round(1_000 * each, 6) for each in seconds.values()
-            ]
+        for processes, found in record[name].items():
+            assert quoted[sizes] == [int(size) for size in found]
+            assert quoted[name][int(processes)] == [median for _, median in found.values()]
     assert quoted["EPOCHS"] == {
         int(size): [
             (found[f"{way} rate"], found[f"epochs at {way} rate"]) for way in ("linear", "chosen")
