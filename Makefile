@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-site test-colab test-gpu text notebooks bench offline-quality lab serve serve-model models links lock repository clean
+.PHONY: help book test test-site test-colab test-gpu text notebooks bench offline-quality cluster lab serve serve-model models links lock repository clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -43,6 +43,9 @@ bench: $(VENV)/.installed-all ## run the sources' ways against ours (ARGS=--quic
 
 offline-quality: $(VENV)/.installed-all ## measure how well the offline digits stand in for MNIST
 	@$(BIN)/python benchmarks/offline_quality.py
+
+cluster: $(VENV)/.installed-all ## train with N=2 processes on this machine (ARGS="--steps 500")
+	@$(BIN)/python -m mnistlib.distributed.launching $(or $(N),2) _build/cluster/$(or $(N),2)-shards $(ARGS)
 
 lab: $(VENV)/.installed-all ## open the chapters in JupyterLab
 	@$(BIN)/jupyter lab notebooks

@@ -118,3 +118,22 @@ def test_chapter_9_quotes_the_record_of_its_seeds_and_its_limits_leave_them_room
     low, high = quoted["BANDS"]["MNIST"]
     ours = quoted["TEN_EPOCHS"]["mended, shuffled"]
     assert len(ours) == 5 and low <= min(ours) <= max(ours) <= high
+
+
+def test_chapter_12_quotes_the_record_of_its_measurements():
+    record = json.loads((ROOT / "benchmarks" / "scaling.json").read_bytes())
+    cells = json.loads((ROOT / "notebooks" / "12_many_devices.ipynb").read_bytes())["cells"]
+    quoted = {}
+    for source in ("".join(cell["source"]) for cell in cells):
+        if source.startswith(("MESSAGES = ", "BATCH_SIZES = ", "EPOCHS = ")):
+            exec(source, quoted)
+    for name, sizes in (("ALL_REDUCE", "MESSAGES"), ("STEP", "BATCH_SIZES")):
+        for processes, found in record[name].items():
+            assert quoted[sizes] == [int(size) for size in found]
+            assert quoted[name][int(processes)] == [median for _, median in found.values()]
+    assert quoted["EPOCHS"] == {
+        int(size): [
+            (found[f"{way} rate"], found[f"epochs at {way} rate"]) for way in ("linear", "chosen")
+        ]
+        for size, found in record["EPOCHS"].items()
+    }

@@ -11,6 +11,7 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from mnistlib import callbacks, jax_cnn, jax_mlp, keras_models, pipelines, tf_softmax
+from mnistlib.distributed import training
 from mnistlib.draw import preparation
 from mnistlib.results import collect
 from mnistlib.tfrecord import framing
@@ -80,6 +81,7 @@ TAUGHT = {
         preparation.averaging,
         preparation.centre,
     ],
+    "12_many_devices": [training.step],
 }
 
 
