@@ -180,7 +180,8 @@ LAUNCHERS = {
 @pytest.mark.parametrize("launcher", LAUNCHERS)
 def test_a_launcher_says_who_is_who(launcher, folder, losses):
     """``jax.distributed.initialize()`` without arguments, as on a cluster."""
-    missing = shutil.which(launcher) is None
+    ready = {"mpirun": ["mpirun", "--version"], "srun": ["sinfo"]}[launcher]
+    missing = not shutil.which(launcher) or subprocess.run(ready, capture_output=True).returncode
     if missing and not os.environ.get("CI"):
         pytest.skip(f"no {launcher} here: tools/launchers.sh installs it on Debian and Ubuntu")
     command = [*LAUNCHERS[launcher], sys.executable, "-m", MODULE, folder, "--cluster", *STEPS, 20]
