@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from mnistlib import tfrecord
-from mnistlib.distributed import training
+from mnistlib.distributed import launching, training
 from mnistlib.distributed.launching import Worker, free_port, run, start
 from mnistlib.distributed.parts import Part
 from mnistlib.errors import ChecksumError, MnistError
@@ -193,3 +193,14 @@ def test_a_launcher_says_who_is_who(launcher, folder, losses):
     found = re.findall(r"step (\d+) loss (\S+)", finished.stdout)
     assert len(found) == 20 and "process 1 of 2" in finished.stdout
     assert_same({int(number): float(loss) for number, loss in found}, losses)
+
+
+def test_without_a_launcher_cluster_is_one_clear_error(folder):
+    ended = Worker(MODULE, folder, "--cluster").wait()
+    assert ended.status == 1 and "nothing launched this" in ended.error
+    assert len(ended.error.splitlines()) == 1
+
+
+def test_a_cluster_of_no_processes_is_refused(tmp_path, capsys):
+    assert launching.main(["0", str(tmp_path)]) == 1
+    assert "start one or more" in capsys.readouterr().err

@@ -76,7 +76,11 @@ def join(options: argparse.Namespace) -> None:
     hint = "start all of them, with the same --coordinator and --processes: they didn't meet"
     with limit(options, hint):
         if options.cluster:
-            jax.distributed.initialize(**patience)
+            try:
+                jax.distributed.initialize(**patience)
+            except ValueError as error:
+                text = f"--cluster, but nothing launched this: mpirun or srun? ({error})"
+                raise MnistError(text) from error
             options.process = jax.process_index()
         else:
             if options.process == 0:

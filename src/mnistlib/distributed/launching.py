@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import os
 import re
 import socket
@@ -84,8 +85,8 @@ class Worker:
                 raise MnistError(f"no {text!r} was printed: {self.printed(1) or 'no error'}")
             time.sleep(0.02)
 
-    def wait(self, seconds: float = 120) -> Ended:
-        """Wait until it ends; one that takes longer is killed."""
+    def wait(self, seconds: float | None = 120) -> Ended:
+        """Wait until it ends; one that takes longer is killed. None sets no limit."""
         try:
             status = self.process.wait(seconds)
         except subprocess.TimeoutExpired:
@@ -118,18 +119,19 @@ def start(num_processes: int, *arguments: object) -> list[Worker]:
     ]
 
 
-def run(num_processes: int, *arguments: object, seconds: float = 120) -> list[Ended]:
-    """Start them, and wait until all have ended.
+def run(num_processes: int, *arguments: object, seconds: float | None = 120) -> list[Ended]:
+    """Start them, and wait until all have ended, or kill what takes longer.
 
     Raises
     ------
     mnistlib.MnistError
-        If one of them fails; the message is its own.
+        If one of them fails; the message is its own, and that of the one with the cause.
     """
     ended = [worker.wait(seconds) for worker in start(num_processes, *arguments)]
-    for each in ended:
-        if each.status:
-            raise MnistError(each.error.strip() or f"a process ended with {each.status}")
+    # The others only say that one is gone.
+    failed = sorted((e for e in ended if e.status), key=lambda e: "another process" in e.error)
+    if failed:
+        raise MnistError(failed[0].error.strip() or f"a process ended with {failed[0].status}")
     return ended
 
 
@@ -138,15 +140,21 @@ def main(arguments: Sequence[str]) -> int:
 
     A folder that isn't there is written: the training images, in N shards.
     """
-    number, folder, *rest = int(arguments[0]), Path(arguments[1]), *arguments[2:]
+    parser = argparse.ArgumentParser("python -m mnistlib.distributed.launching")
+    parser.add_argument("number", type=int, help="of processes")
+    parser.add_argument("folder", type=Path, help="of TFRecords")
+    options, rest = parser.parse_known_args(arguments)
+    number, folder = options.number, options.folder
     try:
+        if number < 1:
+            raise MnistError(f"{number} processes: start one or more")
         if not folder.exists():
             from mnistlib import tfrecord
 
             images, labels = load().train
             rows = {"image": images, "label": labels}
             tfrecord.write(folder, rows, shard_size=-(-len(labels) // number))
-        for each in run(number, folder, *rest):
+        for each in run(number, folder, *rest, seconds=None):
             print(each.output, end="")
     except MnistError as error:
         print(error, file=sys.stderr)
