@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 UV := $(BIN)/uv
 
 .DEFAULT_GOAL := help
-.PHONY: help book test test-site test-colab test-gpu text notebooks bench offline-quality lab serve serve-model links lock repository clean
+.PHONY: help book test test-site test-colab test-gpu text notebooks bench offline-quality cluster lab serve serve-model models links lock repository clean
 
 help: ## list these commands
 	@grep -hE '^[a-z-]+:.*## ' Makefile | awk -F ':.*## ' '{ printf "make %-16s %s\n", $$1, $$2 }'
@@ -44,6 +44,9 @@ bench: $(VENV)/.installed-all ## run the sources' ways against ours (ARGS=--quic
 offline-quality: $(VENV)/.installed-all ## measure how well the offline digits stand in for MNIST
 	@$(BIN)/python benchmarks/offline_quality.py
 
+cluster: $(VENV)/.installed-all ## train with N=2 processes on this machine (ARGS="--steps 500")
+	@$(BIN)/python -m mnistlib.distributed.launching $(or $(N),2) _build/cluster/$(or $(N),2)-shards $(ARGS)
+
 lab: $(VENV)/.installed-all ## open the chapters in JupyterLab
 	@$(BIN)/jupyter lab notebooks
 
@@ -53,6 +56,9 @@ serve: book ## build the site and serve it on this machine
 
 serve-model: $(VENV)/.installed-all ## serve an exported network (MODEL=folder PORT=8501), or one trained now
 	@$(BIN)/python -m mnistlib.serving $(or $(MODEL),--train _build/model) --port $(or $(PORT),8501)
+
+models: $(VENV)/.installed-all ## train the networks of the drawing pad, and keep their weights
+	@$(BIN)/python -m mnistlib.draw
 
 links: $(UV) ## follow every link of the published site (URL=https://...)
 	@$(UV) tool run --quiet linkchecker@10.6.0 --check-extern --no-warnings "$(URL)" "$(URL:/=)/sitemap.xml"

@@ -1,14 +1,16 @@
 """The JAX documentation's training loop against ours: the same network, in turn.
 
 Measures an epoch in steady state; the time to the test accuracy that the source
-printed after its ten epochs, compiling included; and the rate of our epoch's
-arithmetic against the rate at which this machine multiplies large matrices.
+printed after its ten epochs; and the rate of our epoch's arithmetic against the rate at
+which this machine multiplies large matrices. In the race both programs read the digits,
+compile and look at the test set within the clock, and both look after every eighth of an
+epoch, so that neither waits for the end of one.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import count, islice, pairwise
+from collections.abc import Callable, Iterable, Iterator
+from itertools import count, pairwise, repeat
 
 import jax
 import jax.numpy as jnp
@@ -27,6 +29,7 @@ from mnistlib.jax_mlp import (
     init_params,
     one_hot,
     predict_batch,
+    random_layer_params,
     to_device,
     train_epoch,
 )
@@ -36,6 +39,8 @@ SOURCE_RATE = 0.01
 RATE = 0.3  # chosen on the validation split, in the chapter on JAX from scratch
 RACE_BATCH_SIZE = 32  # chosen on it as well, in the chapter on JAX at full speed
 MAX_EPOCHS = 10
+NUM_STEPS = 469  # in an epoch of the source
+STALE_LABEL = "JAX, the source's program with a tenth of its rate"
 
 Arrays = tuple[jax.Array, jax.Array]
 
@@ -49,21 +54,26 @@ def source_update(params: Params, images: jax.Array, targets: jax.Array) -> Para
     return descend(params, grad(source_loss)(params, images, targets), SOURCE_RATE)
 
 
-def source_epoch(params: Params, digits: PreparedDataset) -> Params:
-    """Decode, hand over and step batch by batch, as the source does."""
-    batches = tfds.load(digits.name, data_dir=digits.data_dir, split="train", as_supervised=True)
-    for images, labels in tfds.as_numpy(batches.batch(128).prefetch(1)):
-        images = jnp.reshape(images, (len(images), 784))
-        params = source_update(params, images, one_hot(labels))
-    return params
+def source_data(digits: PreparedDataset) -> tf.data.Dataset:
+    return tfds.load(digits.name, data_dir=digits.data_dir, split="train", as_supervised=True)
 
 
-def source_training(digits: PreparedDataset) -> Iterator[Params]:
-    """Yield the parameters after each epoch."""
+def source_training(
+    datasets: Iterable[tf.data.Dataset], steps_to_look: int = NUM_STEPS
+) -> Iterator[Params]:
+    """Decode, hand over and step batch by batch; yield the parameters for each look.
+
+    Each epoch takes the next dataset. The source loads one anew for each, so that nothing
+    of what TFDS caches lasts.
+    """
     params = init_params(LAYER_SIZES, random.key(0))
-    while True:
-        params = source_epoch(params, digits)
-        yield params
+    for dataset in datasets:
+        batches = tfds.as_numpy(dataset.batch(128).prefetch(1))
+        for step, (images, labels) in enumerate(batches, 1):
+            images = jnp.reshape(images, (len(images), 784))
+            params = source_update(params, images, one_hot(labels))
+            if step % steps_to_look == 0:
+                yield params
 
 
 def numpy_init_params() -> Params:
@@ -145,36 +155,80 @@ def comparisons(quick: bool) -> list[Comparison]:
     tf.config.set_visible_devices([], "GPU")
     digits, mnist = prepare_tfds(), load()
     train, test, raw_test = to_device(*mnist.train), to_device(*mnist.test), raw(mnist.test)
+
+    def anew() -> Iterator[tf.data.Dataset]:
+        return (source_data(digits) for _ in count())
+
     ways = [
         to_accuracy(PRINTED_ACCURACY, training, jax.clear_caches, 8 * MAX_EPOCHS)
         for training in (
-            lambda: looks(source_training(digits), raw_test),
+            lambda: looks(source_training(anew(), NUM_STEPS // 8), raw_test),
             lambda: looks(our_race(), test),
         )
     ]
     raced = in_turn(*ways, repeats)
     ours = steady(our_epochs(train))
-    epoch = in_turn(steady(source_training(digits)), ours, repeats)
+    epoch = in_turn(steady(source_training(anew())), ours, repeats)
+    loaded_once = steady(source_training(repeat(source_data(digits))))
+    once, _ = in_turn(loaded_once, ours, repeats)
     operations = len(train[0]) * operations_per_image(LAYER_SIZES) / 1e9
     rates = in_turn(machine_rate(), lambda: operations / ours(), repeats)
     return [
-        Comparison("JAX MLP, an epoch", "s", *epoch, aim=3),
-        Comparison(f"JAX MLP, to {PRINTED_ACCURACY} on the test set", "s", *raced, aim=5),
+        Comparison(
+            "JAX MLP, an epoch",
+            "s",
+            *epoch,
+            aim=3,
+            note=f"the source's loop takes {once:.2f} s if it loads the data only once",
+        ),
+        Comparison(f"JAX MLP, to {PRINTED_ACCURACY} on the test set", "s", *raced, aim=10),
         Comparison(
             "JAX MLP, an epoch's arithmetic",
             "GFLOP/s",
             *rates,
-            aim=0.7,
+            aim=0.85,
             higher_is_better=True,
             baseline="this machine's products of large matrices",
+            note="the chapter times the epoch's own, smaller products alone",
         ),
     ]
 
 
+def params_of_2020() -> Params:
+    """Draw as the source did when its outputs were made: JAX's old numbers, a key too many."""
+    with jax.threefry_partitionable(False):
+        keys = random.split(random.key(0), len(LAYER_SIZES))
+        sizes = zip(pairwise(LAYER_SIZES), keys[:-1], strict=True)
+        return [random_layer_params(m, n, key) for (m, n), key in sizes]
+
+
 def reproductions() -> list[Reproduction]:
-    """Run the source's ten epochs, in its own loop."""
-    epochs = islice(source_training(prepare_tfds()), MAX_EPOCHS)
+    """Run the source's ten epochs, in its own loop; and those that its outputs are of."""
+    digits, test = prepare_tfds(), raw(load().test)
+    epochs = source_training(source_data(digits) for _ in range(MAX_EPOCHS))
     [*_, params], took = timed(lambda: jax.block_until_ready(list(epochs)))
-    today = float(accuracy(params, *raw(load().test)))
-    name = "JAX, two hidden layers, 10 epochs"
-    return [Reproduction("S4", name, str(PRINTED_ACCURACY), today, took, "JAX, mended")]
+    today = float(accuracy(params, *test))
+
+    whole = tfds.load(digits.name, data_dir=digits.data_dir, split="train", batch_size=-1)
+    train = raw(Split(*map(tfds.as_numpy, (whole["image"], whole["label"]))))
+    params, order = params_of_2020(), jnp.arange(len(train[0]))
+
+    def with_a_tenth_of_the_rate() -> Params:
+        trained = params
+        for _ in range(MAX_EPOCHS):
+            trained = train_epoch(trained, *train, order, SOURCE_RATE / 10, source_loss)
+        return jax.block_until_ready(trained)
+
+    stale, stale_took = timed(with_a_tenth_of_the_rate)
+    names = "JAX, two hidden layers, 10 epochs", "the same, with a tenth of the rate"
+    return [
+        Reproduction("S4", names[0], str(PRINTED_ACCURACY), today, took, "JAX, mended"),
+        Reproduction(
+            "S4",
+            names[1],
+            str(PRINTED_ACCURACY),
+            float(accuracy(stale, *test)),
+            stale_took,
+            STALE_LABEL,
+        ),
+    ]

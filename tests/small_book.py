@@ -117,7 +117,7 @@ def chapter():
 
 def build(folder):
     """Write the book into a folder, and build its site there."""
-    for name in ("book/_ext", "book/_static", "book/_extra"):
+    for name in ("book/_ext", "book/_static", "book/_extra", "src/mnistlib/draw/web"):
         shutil.copytree(ROOT / name, folder / name)
     shutil.copy(ROOT / "_config.yml", folder)
     (folder / "pyproject.toml").write_text(ADDRESS)

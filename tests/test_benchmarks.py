@@ -1,6 +1,7 @@
 """How benchmarks report. What they measured is in the committed record."""
 
 import ast
+import contextlib
 import importlib
 import json
 import os
@@ -9,10 +10,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from mnistlib.results import collect
 
 ROOT = Path(__file__).resolve().parent.parent
 COMMITTED = json.loads((ROOT / "benchmarks" / "ledger.json").read_bytes())
+SCRIPT = ROOT / "benchmarks" / "seeds.py"
+SEEDS = json.loads(SCRIPT.with_suffix(".json").read_bytes())
 
 
 def test_a_ratio_is_how_many_times_better_ours_is_and_no_derived_figure_is_kept(monkeypatch):
@@ -49,26 +54,86 @@ def test_the_committed_record_has_every_source():
     assert {row["chapter_label"] for row in COMMITTED["reproductions"]} <= labels
 
 
-def test_five_seeds_ended_within_the_limits_of_their_chapters_and_are_quoted():
-    record = json.loads((ROOT / "benchmarks" / "seeds.json").read_bytes())
-    for chapter in ("04_callbacks", "03_input_pipelines"):
-        text = (ROOT / "notebooks" / f"{chapter}.ipynb").read_text("utf-8")
-        [limits] = re.findall(r"assert (0\.\d+) <= result\.value <= (0\.\d+)", text)
-        low, high = map(float, limits)
-        assert len(record[chapter]) == 5
-        assert low <= min(record[chapter]) <= max(record[chapter]) <= high
-    del record["04_callbacks"]
-    assert len(record) == 6 and all(str(accuracies) in text for accuracies in record.values())
+def sources(chapter):
+    cells = json.loads((ROOT / "notebooks" / f"{chapter}.ipynb").read_bytes())["cells"]
+    return ["".join(cell["source"]) for cell in cells]
 
 
-def test_chapter_8_quotes_the_record_of_its_seeds_and_its_limits_leave_them_room():
-    record = json.loads((ROOT / "benchmarks" / "cnn_seeds.json").read_bytes())
-    cells = json.loads((ROOT / "notebooks" / "08_cnn.ipynb").read_bytes())["cells"]
-    sources = ["".join(cell["source"]) for cell in cells]
-    for name, numbers in record.items():
-        [source] = [each for each in sources if each.startswith(f"{name} = ")]
-        assert ast.literal_eval(ast.parse(source).body[0].value) == numbers
-    limits = re.search(r"assert (0\.\d+) <= result\.value <= (0\.\d+)", "".join(sources))
-    low, high = map(float, limits.groups())
-    accuracies = record["METHODS"]["CNN"]
-    assert len(accuracies) == 5 and low <= min(accuracies) <= max(accuracies) <= high
+@pytest.mark.parametrize(
+    ("chapter", "accuracies"),
+    [
+        ("03_input_pipelines", SEEDS["QUICKSTART"]["03_input_pipelines"]),
+        ("04_callbacks", SEEDS["CALLBACKS"]),
+        ("08_cnn", SEEDS["METHODS"]["CNN"]),
+    ],
+)
+def test_five_seeds_ended_within_the_limits_of_their_chapter(chapter, accuracies):
+    text = "".join(sources(chapter))
+    [limits] = re.findall(r"assert (0\.\d+) <= result\.value <= (0\.\d+)", text)
+    low, high = map(float, limits)
+    assert len(accuracies) == 5
+    assert low <= min(accuracies) <= max(accuracies) <= high
+
+
+def test_chapters_quote_the_record_of_their_seeds_and_the_network_that_it_is_of():
+    text = "".join(sources("03_input_pipelines"))
+    assert all(str(accuracies) in text for accuracies in SEEDS["QUICKSTART"].values())
+    cells = sources("08_cnn")
+    for name in SEEDS.keys() - {"QUICKSTART", "CALLBACKS"}:
+        [source] = [each for each in cells if each.startswith(f"{name} = ")]
+        assert ast.literal_eval(ast.parse(source).body[0].value) == SEEDS[name]
+    [source] = [each for each in cells if each.startswith("def with_part")]
+    (ours, *_), benchmark = ast.parse(source).body, ast.parse(SCRIPT.read_text("utf-8"))
+    [theirs] = [each for each in benchmark.body if getattr(each, "name", "") == "with_part"]
+    assert [*map(ast.dump, ours.body)] == [*map(ast.dump, theirs.body[1:])]
+
+
+def test_chapter_9_quotes_the_record_of_its_seeds_and_its_limits_leave_them_room():
+    record = json.loads((ROOT / "benchmarks" / "jax_seeds.json").read_bytes())
+    cells = json.loads((ROOT / "notebooks" / "09_jax_from_scratch.ipynb").read_bytes())["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    quoted = {}
+    for node in (node for source in sources[1:] for node in ast.parse(source).body):
+        if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
+            with contextlib.suppress(ValueError, AttributeError):
+                quoted[node.targets[0].id] = ast.literal_eval(node.value)
+    for name, kind in (
+        ("RAW", "0-255, shuffled"),
+        ("SCALED", "0-1, shuffled"),
+        ("LONGER", "0-1, shuffled, ten epochs"),
+    ):
+        kept = record[kind]
+        assert quoted[name] == {float(step): values for step, values in kept.items()}
+    for name, values in quoted["AS_FILED"].items():
+        pixels, step = name.split(", ")
+        assert values == record[f"{pixels}, as filed"][step]
+    for name, values in quoted["TEN_EPOCHS"].items():
+        way, order = name.split(", ")
+        pixels, step = {
+            "source": ("0-255", "0.001"),
+            "mean alone": ("0-255", "0.01"),
+            "mended": ("0-1", "0.3"),
+        }[way]
+        assert values == record[f"{pixels}, {order}, ten epochs, test"][step]
+    low, high = quoted["BANDS"]["MNIST"]
+    ours = quoted["TEN_EPOCHS"]["mended, shuffled"]
+    assert len(ours) == 5 and low <= min(ours) <= max(ours) <= high
+
+
+def test_chapter_12_quotes_the_record_of_its_measurements():
+    record = json.loads((ROOT / "benchmarks" / "scaling.json").read_bytes())
+    cells = json.loads((ROOT / "notebooks" / "12_many_devices.ipynb").read_bytes())["cells"]
+    quoted = {}
+    for source in ("".join(cell["source"]) for cell in cells):
+        if source.startswith(("MESSAGES = ", "BATCH_SIZES = ", "EPOCHS = ")):
+            exec(source, quoted)
+    for name, sizes in (("ALL_REDUCE", "MESSAGES"), ("STEP", "BATCH_SIZES")):
+        for processes, found in record[name].items():
+            assert quoted[sizes] == [int(size) for size in found]
+            assert quoted[name][int(processes)] == [median for _, median in found.values()]
+    assert quoted["EPOCHS"] == {
+        int(size): [
+            (found[f"{way} rate"], found[f"epochs at {way} rate"]) for way in ("linear", "chosen")
+        ]
+        for size, found in record["EPOCHS"].items()
+    }

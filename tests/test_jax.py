@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 from jax import random, tree
+from jax.test_util import check_grads
 
 from mnistlib import MnistError, jax_cnn, jax_mlp
 
@@ -61,6 +62,32 @@ def test_an_epoch_is_gradient_descent_step_by_step(params, examples, num_example
         expected = tree.map(lambda p, g: p - 0.1 * g, expected, gradients)
     trained = jax_mlp.train_epoch(tree.map(jnp.copy, params), images, targets, order, 0.1)
     assert_close(trained, expected)
+
+
+def test_gradients_are_those_of_finite_differences(params, examples):
+    with jax.enable_x64(True):
+        params, images, targets = tree.map(
+            lambda leaf: np.asarray(leaf, np.float64), (params, *examples)
+        )
+        check_grads(
+            lambda params: jax_mlp.cross_entropy(params, images, targets),
+            (params,),
+            order=1,
+            modes=["rev"],
+            eps=1e-6,
+        )
+
+
+def test_no_key_is_used_twice(digits):
+    """The CNN's step carries its key on, and shuffles and moves images with others."""
+    images, labels = digits
+    with jax.debug_key_reuse(True):
+        init_key, batches_key, state_key = random.split(random.key(0), 3)
+        jax_mlp.init_params(SIZES, random.key(1))
+        jax_cnn.shuffled_batches(batches_key, 6, 3)
+        state = jax_cnn.adam_init(jax_cnn.init_cnn(init_key), state_key)
+        for _ in range(2):
+            state, _ = jax_cnn.cnn_step(state, images, labels, jnp.arange(6), 100, 0.0)
 
 
 def test_a_split_goes_to_the_device_as_the_network_takes_it():
@@ -129,14 +156,17 @@ def test_another_key_moves_the_images_otherwise_and_the_same_key_alike(cnn, digi
     assert list(losses(0)) == first != list(losses(1))
 
 
-def test_a_roll_moves_every_image_alike_by_two_pixels_at_most():
-    images = np.zeros((2, 28, 28, 1), np.float32)
-    images[:, 14, 14] = 1
-    moved = jax.vmap(jax_cnn.random_roll, (None, 0))(images, random.split(random.key(0), 100))
-    np.testing.assert_array_equal(moved[:, 0], moved[:, 1])
-    places = {(int(row) - 14, int(column) - 14) for _, row, column, _ in np.argwhere(moved[:, 0])}
-    assert {place for pair in places for place in pair} == {-2, -1, 0, 1, 2}
-    assert len(places) > 20
+def test_each_image_of_a_batch_is_shifted_by_itself_and_none_wraps_around():
+    images = jnp.zeros((2, 28, 28, 1)).at[0, 14, 14].set(1).at[1, 0, 0].set(1)
+    batch = jnp.repeat(jnp.arange(2), 200)
+    with jax.debug_key_reuse(True):
+        shifted = np.asarray(jax_cnn.shifted_batch(images, batch, random.key(0), jnp.array(0)))
+    inside = np.argwhere(shifted[:200])
+    assert len(inside) == 200
+    places = {(int(row) - 14, int(column) - 14) for _, row, column, _ in inside}
+    assert places == {(i, j) for i in range(-2, 3) for j in range(-2, 3)}
+    corners = {tuple(map(int, place)) for _, *place, _ in np.argwhere(shifted[200:])}
+    assert corners == {(i, j) for i in range(3) for j in range(3)}  # or it is gone
 
 
 def test_batches_deal_each_example_at_most_once():

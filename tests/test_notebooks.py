@@ -11,6 +11,8 @@ import pytest
 from IPython.core.inputtransformer2 import TransformerManager
 
 from mnistlib import callbacks, jax_cnn, jax_mlp, keras_models, pipelines, tf_softmax
+from mnistlib.distributed import training
+from mnistlib.draw import preparation
 from mnistlib.results import collect
 from mnistlib.tfrecord import framing
 
@@ -67,10 +69,19 @@ TAUGHT = {
         jax_cnn.adam_init,
         jax_cnn.adam_update,
         jax_cnn.one_cycle,
-        jax_cnn.random_roll,
+        jax_cnn.random_shift,
+        jax_cnn.shifted_batch,
         jax_cnn.cnn_step,
         jax_cnn.shuffled_batches,
     ],
+    "15_draw_a_digit": [
+        preparation.crop,
+        preparation.fit_box,
+        preparation.resize,
+        preparation.averaging,
+        preparation.centre,
+    ],
+    "12_many_devices": [training.step],
 }
 
 

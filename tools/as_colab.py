@@ -35,7 +35,8 @@ UV = Path(sys.executable).with_name("uv")
 # What the chapters need and Colab has, in whatever version it has today.
 COLAB = ["tensorflow", "tensorflow-datasets", "importlib_resources", "jax", "flax", "optax"]
 COLAB += ["tensorboard", "matplotlib", "pillow", "scipy", "pyarrow", "ipykernel", "pip"]
-COLAB += ["ai-edge-litert", "grain", "onnxruntime", "tf2onnx"]  # chapters 5 and 7 install them
+# Chapters 5, 7 and 15 install these.
+COLAB += ["ai-edge-litert", "anywidget", "grain", "onnxruntime", "tf2onnx"]
 # What may come along with mnistlib: small, and pure Python.
 COMPANIONS = {"mnist-book", "jaxtyping", "platformdirs", "tqdm", "wadler-lindig"}
 

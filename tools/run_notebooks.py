@@ -37,6 +37,7 @@ from mnistlib.results import MIME_TYPE, VALUES_MIME_TYPE
 
 ROOT = Path(__file__).resolve().parent.parent
 SANITIZE_FILE = ROOT / "tests" / "nbval_sanitize.cfg"
+WIDGET_MIME_TYPE = "application/vnd.jupyter.widget-view+json"
 CELL_TIMEOUT = 300  # seconds
 IGNORE_TAG = "nbval-ignore-output"
 CANNOT_RUN = (
@@ -142,6 +143,8 @@ def normalize(notebook: NotebookNode) -> NotebookNode:
     for cell in notebook.cells:
         cell.metadata.pop("execution", None)
         if cell.cell_type == "code":
+            for output in cell.outputs:  # a widget lives as long as its kernel
+                output.get("data", {}).pop(WIDGET_MIME_TYPE, None)
             cell.outputs = [
                 output
                 for output in cell.outputs

@@ -5,11 +5,13 @@
   ``terms.py``.
 - Alternative text of figures, from where ``mnistlib.figures.show`` stores it.
 - No buttons that lead nowhere.
+- The drawing pad and figures to try, where a page has them.
 - Nothing from other hosts, and nothing that no page needs.
 """
 
 from __future__ import annotations
 
+import json
 import os
 import re
 from pathlib import Path
@@ -66,6 +68,20 @@ def set_base_url(app: Sphinx, config: Config) -> None:
     config.sitemap_url_scheme = "{link}"
 
 
+def bring_scripts(app: Sphinx, page: str, template: str, context: dict, doctree: object) -> None:
+    """Load the drawing pad's scripts, and those of figures to try, on the pages that have them."""
+    body = context.get("body", "")
+    scripts = ["network.js", "pad.js"] if 'class="draw-pad"' in body else []
+    for mistakes in records.mistakes(Path(app.srcdir, f"{page}.ipynb")):
+        scripts.append("look.js")
+        data = json.dumps(mistakes)
+        context["body"] += f'<script type="application/json" class="look-images">{data}</script>'
+    for script in scripts:
+        app.add_js_file(script)
+    if scripts:
+        app.add_css_file("pad.css")
+
+
 def leave_mocked_sources_unread(app: Sphinx, config: Config) -> None:
     """Keep autodoc from loading the frameworks that it mocks, to look into base classes."""
     for_module = ModuleAnalyzer.for_module
@@ -109,6 +125,7 @@ def setup(app: Sphinx) -> dict[str, bool]:
     app.connect("config-inited", drop_unknown_repository, priority=1)
     app.connect("config-inited", set_base_url, priority=1)
     app.connect("config-inited", leave_mocked_sources_unread)
+    app.connect("html-page-context", bring_scripts)
     app.connect("build-finished", lighten)
     keep_alt_text()
     drop_thebe(app)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import io
 from collections.abc import Sequence
 from html import escape
@@ -17,6 +18,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from mnistlib.errors import MnistError
+from mnistlib.results import IMAGES_MIME_TYPE
 
 # Of Okabe and Ito's palette, told apart with any kind of colour vision, those that
 # stand out from white paper. https://jfly.uni-koeln.de/color/
@@ -126,3 +128,29 @@ def draw_digits(
         axis.imshow(np.reshape(image, (28, 28)), cmap="gray_r", vmin=0, vmax=top)
         if titles is not None:
             axis.set_title(str(titles[i]), fontsize=9, pad=2)
+
+
+def offer_mistakes(
+    figure: str, images: np.ndarray, labels: np.ndarray, answers: np.ndarray
+) -> None:
+    """Give the book's site the digits behind a figure, for a visitor to choose from.
+
+    Parameters
+    ----------
+    figure
+        The figure's name, ``"fig-confusion"``.
+    images
+        uint8 ``(n, 28, 28)`` or ``(n, 28, 28, 1)``; kept in eight shades.
+    labels, answers
+        ``(n,)``: what each is, and what a network took it for.
+    """
+    png = io.BytesIO()
+    sheet = PIL.Image.fromarray(np.reshape(images, (-1, 28)))
+    sheet.quantize(8).save(png, format="png", optimize=True)
+    mistakes = {
+        "figure": figure,
+        "labels": [int(label) for label in labels],
+        "answers": [int(answer) for answer in answers],
+        "png": base64.b64encode(png.getvalue()).decode(),
+    }
+    display({IMAGES_MIME_TYPE: mistakes}, raw=True)

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import jax.numpy as jnp
-from jax import Array, jit, lax, nn, random, tree, value_and_grad
+from jax import Array, jit, lax, nn, random, tree, value_and_grad, vmap
 from jaxtyping import Float, Int
 
 if TYPE_CHECKING:
@@ -102,7 +102,9 @@ def cnn_loss(
     return -jnp.mean(picked)
 
 
-def one_cycle(count: Int[Array, ""] | int, num_steps: int, peak: float) -> Float[Array, ""]:
+def one_cycle(
+    count: Int[Array, ""] | int, num_steps: Int[Array, ""] | int, peak: float
+) -> Float[Array, ""]:
     """Return the learning rate of a step: up to a peak in a fifth of the steps, then down.
 
     Examples
@@ -110,8 +112,10 @@ def one_cycle(count: Int[Array, ""] | int, num_steps: int, peak: float) -> Float
     >>> [round(float(one_cycle(count, 100, 0.5)), 2) for count in (0, 10, 20, 60, 100)]
     [0.0, 0.25, 0.5, 0.25, 0.0]
     """
-    progress = count / num_steps
-    return peak * jnp.minimum(progress / 0.2, (1 - progress) / 0.8)
+    warmup = num_steps // 5
+    rising = count / warmup
+    falling = (num_steps - count) / (num_steps - warmup)
+    return peak * jnp.minimum(rising, falling)
 
 
 def adam_init(params: Params, key: PRNGKeyArray) -> TrainState:
@@ -136,9 +140,10 @@ def adam_update(state: TrainState, gradients: Params, rate: Float[Array, ""] | f
     mean = tree.map(lambda m, g: 0.9 * m + 0.1 * g, state.mean, gradients)
     square = tree.map(lambda s, g: 0.999 * s + 0.001 * g**2, state.square, gradients)
     # Both started at zero: undo the pull towards it.
-    step, bias_correction = rate / (1 - 0.9**count), 1 - 0.999**count
+    scaled_rate = rate / (1 - 0.9**count)
+    bias_correction = 1 - 0.999**count
     params = tree.map(
-        lambda p, m, s: p - step * m / (jnp.sqrt(s / bias_correction) + 1e-8),
+        lambda p, m, s: p - scaled_rate * m / (jnp.sqrt(s / bias_correction) + 1e-8),
         state.params,
         mean,
         square,
@@ -146,15 +151,22 @@ def adam_update(state: TrainState, gradients: Params, rate: Float[Array, ""] | f
     return TrainState(params, mean, square, count, state.key)
 
 
-def random_roll(
-    images: Float[Array, "batch 28 28 1"], key: PRNGKeyArray
-) -> Float[Array, "batch 28 28 1"]:
-    """Move all images of a batch alike, by up to two pixels each way.
+def random_shift(image: Float[Array, "28 28 1"], key: PRNGKeyArray) -> Float[Array, "28 28 1"]:
+    """Move one image by up to two pixels each way; what comes in from outside is 0."""
+    padded = jnp.pad(image, ((2, 2), (2, 2), (0, 0)))
+    row, column = random.randint(key, (2,), 0, 5)
+    return lax.dynamic_slice(padded, (row, column, 0), image.shape)
 
-    What leaves on one side enters on the other.
-    """
-    rows, columns = random.randint(key, (2,), -2, 3)
-    return jnp.roll(images, (rows, columns), axis=(1, 2))
+
+def shifted_batch(
+    images: Float[Array, "n 28 28 1"],
+    batch: Int[Array, " batch"],
+    key: PRNGKeyArray,
+    count: Int[Array, ""],
+) -> Float[Array, "batch 28 28 1"]:
+    """Pick a batch, and move each image at random, at each ``count`` otherwise."""
+    keys = random.split(random.fold_in(key, count), len(batch))
+    return vmap(random_shift)(images[batch], keys)
 
 
 @partial(jit, donate_argnames="state")
@@ -166,7 +178,7 @@ def cnn_step(
     num_steps: int,
     peak: float,
 ) -> tuple[TrainState, Float[Array, ""]]:
-    """Take one step on one batch, which is shifted at random; also give the loss before it.
+    """Take one step on one batch, whose images are shifted at random; also give the loss before it.
 
     Parameters
     ----------
@@ -181,9 +193,8 @@ def cnn_step(
     peak
         The highest learning rate.
     """
-    roll_key = random.fold_in(state.key, state.count)  # another one for each step
-    moved = random_roll(images[batch], roll_key)
-    loss, gradients = value_and_grad(cnn_loss)(state.params, moved, labels[batch])
+    shifted = shifted_batch(images, batch, state.key, state.count)
+    loss, gradients = value_and_grad(cnn_loss)(state.params, shifted, labels[batch])
     rate = one_cycle(state.count, num_steps, peak)
     return adam_update(state, gradients, rate), loss
 

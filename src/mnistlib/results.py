@@ -22,6 +22,7 @@ from mnistlib.machine import FRAMEWORKS, current_device, current_versions
 
 MIME_TYPE = "application/vnd.mnistlib.result+json"
 VALUES_MIME_TYPE = "application/vnd.mnistlib.values+json"
+IMAGES_MIME_TYPE = "application/vnd.mnistlib.images+json"
 
 
 class Interval(NamedTuple):

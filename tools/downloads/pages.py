@@ -34,6 +34,7 @@ LANGUAGES = {
     "doctest": "python",
     "highlight-bash": "bash",
     "highlight-bibtex": "bibtex",
+    "highlight-javascript": "javascript",
 }
 # Its terms are headings on the site, for links; in a book's contents they'd be noise.
 GLOSSARY = "book/glossary"

@@ -3,13 +3,15 @@
 A dataset is a folder: shards, each a TFRecord file of ``tf.train.Example``
 messages, and ``manifest.json``, which holds the features, the counts and the
 SHA-256 sum of each shard.
+
+TensorFlow is imported when one of the functions that compute with it is first asked for.
 """
+
+from importlib import import_module
 
 from mnistlib.tfrecord.framing import Record, read_records
 from mnistlib.tfrecord.manifest import Manifest, Shard
-from mnistlib.tfrecord.reading import read, verify
 from mnistlib.tfrecord.schema import Feature
-from mnistlib.tfrecord.writing import write
 
 __all__ = [
     "Feature",
@@ -21,3 +23,11 @@ __all__ = [
     "verify",
     "write",
 ]
+
+_WITH_TENSORFLOW = {"read": "reading", "verify": "reading", "write": "writing"}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _WITH_TENSORFLOW:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_WITH_TENSORFLOW[name]}"), name)

@@ -1,22 +1,28 @@
-"""What a feature of an example is, and how it lies in ``tf.train.Example``."""
+"""What a feature of an example is, and how it lies in ``tf.train.Example``.
+
+TensorFlow is imported by what computes with it, so that others can know a dataset's features.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
-import tensorflow as tf
 
 from mnistlib.errors import MnistError
+
+if TYPE_CHECKING:
+    import tensorflow as tf
 
 # The types that TensorFlow turns back into what was written: "numbers" are int64 or
 # float32 in the file, and tf.io.decode_raw knows no unsigned integers of 32 and 64 bits.
 _BOTH = ("bool", "int8", "int16", "int32", "int64", "uint8", "uint16", "float16", "float32")
 DTYPES = {"numbers": (*_BOTH, "uint32"), "raw": (*_BOTH, "float64")}
-# The field of tf.train.Feature for each type of TensorFlow in the file.
-FIELDS = {tf.string: "bytes_list", tf.float32: "float_list", tf.int64: "int64_list"}
+# The field of tf.train.Feature for each of TensorFlow's types in the file.
+FIELDS = {"string": "bytes_list", "float32": "float_list", "int64": "int64_list"}
 
 
 @dataclass(frozen=True)
@@ -54,14 +60,16 @@ class Feature:
             )
 
     @property
-    def stored_dtype(self) -> tf.DType:
-        """The type in the file."""
+    def stored_dtype(self) -> str:
+        """TensorFlow's name of the type in the file."""
         if self.encoding == "raw":
-            return tf.string
-        return tf.float32 if self.dtype.startswith("float") else tf.int64
+            return "string"
+        return "float32" if self.dtype.startswith("float") else "int64"
 
     def encode(self, value: object) -> tf.train.Feature:
         """Turn an array of this shape, whose values this type holds exactly, into a message."""
+        import tensorflow as tf
+
         array = as_array(value)
         if array.shape != self.shape:
             raise MnistError(f"of shape {array.shape}, where {self.shape} is due")
@@ -70,16 +78,20 @@ class Feature:
             values = [array.astype(array.dtype.newbyteorder("<"), copy=False).tobytes()]
         else:
             # Not bool, which protobuf takes for no number.
-            values = array.ravel().astype(self.stored_dtype.as_numpy_dtype).tolist()
+            values = array.ravel().astype(self.stored_dtype).tolist()
         return tf.train.Feature(**{FIELDS[self.stored_dtype]: {"value": values}})
 
     def spec(self) -> tf.io.FixedLenFeature:
         """Return what ``tf.io.parse_example`` has to know."""
+        import tensorflow as tf
+
         shape = () if self.encoding == "raw" else self.shape
-        return tf.io.FixedLenFeature(shape, self.stored_dtype)
+        return tf.io.FixedLenFeature(shape, tf.as_dtype(self.stored_dtype))
 
     def decode(self, parsed: tf.Tensor) -> tf.Tensor:
         """Turn a batch, as ``tf.io.parse_example`` gives it, into ``(batch, *shape)``."""
+        import tensorflow as tf
+
         if self.encoding == "numbers":
             return tf.cast(parsed, self.dtype)
         flat = tf.io.decode_raw(parsed, self.dtype)
@@ -104,6 +116,8 @@ def as_array(value: object) -> np.ndarray:
 
 def parse_batch(serialized: tf.Tensor, features: Mapping[str, Feature]) -> dict[str, tf.Tensor]:
     """Turn strings ``(batch,)``, each an example, into ``(batch, *shape)`` for each feature."""
+    import tensorflow as tf
+
     spec = {name: feature.spec() for name, feature in features.items()}
     parsed = tf.io.parse_example(serialized, spec)
     return {name: feature.decode(parsed[name]) for name, feature in features.items()}
