@@ -10,7 +10,8 @@
 
   // Puts something to try in the place of a figure's picture.
   function replacePicture(figure, ...elements) {
-    figure.querySelector("img").hidden = true;
+    const picture = figure.querySelector("img");
+    (picture.closest("a") || picture).hidden = true;
     figure.prepend(make("div", { className: "look" }, ...elements));
   }
 
