@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import gc
+import json
 import statistics
 import time
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from itertools import islice
+from pathlib import Path
 from typing import TypeVar
 
 from mnistlib import MnistError
+from mnistlib.files import atomic_write
 
 T = TypeVar("T")
 
@@ -154,3 +157,9 @@ def to_accuracy(
         return timed(run)[1]
 
     return measure
+
+
+def write_record(path: Path, record: dict) -> None:
+    """Keep what was measured as JSON, whole or not at all."""
+    with atomic_write(path) as file:
+        file.write((json.dumps(record, indent=1) + "\n").encode())

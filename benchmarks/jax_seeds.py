@@ -9,17 +9,16 @@ learning rate of 0.01 is a step of 0.001.
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
 import environment  # noqa: F401  before what reads it
 import jax.numpy as jnp
+from compare import write_record
 from jax import Array, random
 
 from mnistlib.data import Split, load
-from mnistlib.files import atomic_write
 from mnistlib.jax_mlp import (
     LAYER_SIZES,
     Params,
@@ -85,8 +84,7 @@ def main() -> None:
         for name, step, value in measure(seed, mnist.train, mnist.test):
             found[name][str(step)].append(round(value, 4))
         print(seed, flush=True)
-    with atomic_write(TARGET) as file:
-        file.write((json.dumps(found, indent=1) + "\n").encode())
+    write_record(TARGET, found)
 
 
 if __name__ == "__main__":

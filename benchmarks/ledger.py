@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import argparse
 import importlib
-import json
 import sys
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict
@@ -19,11 +18,10 @@ from multiprocessing import get_context
 from pathlib import Path
 
 import environment  # noqa: F401  the benchmarks' processes inherit it
-from compare import Comparison, Reproduction
+from compare import Comparison, Reproduction, write_record
 
 from mnistlib import MnistError
 from mnistlib.data import load
-from mnistlib.files import atomic_write
 from mnistlib.machine import current_device, current_versions
 
 RECORD = Path(__file__).with_suffix(".json")
@@ -45,8 +43,7 @@ def main(arguments: list[str] | None = None) -> int:
         load()  # before minutes are spent
         found = run(options.names or BENCHMARKS, options.quick)
         if options.record:
-            with atomic_write(RECORD) as file:
-                file.write((json.dumps(record(*found), indent=1) + "\n").encode())
+            write_record(RECORD, record(*found))
     except MnistError as error:
         print(error, file=sys.stderr)
         return 1

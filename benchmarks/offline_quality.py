@@ -10,7 +10,6 @@ benchmarks/offline_quality.json, from which the book's page takes its numbers.
 
 from __future__ import annotations
 
-import json
 import statistics
 import sys
 from pathlib import Path
@@ -18,10 +17,10 @@ from pathlib import Path
 import environment  # noqa: F401  before Keras
 import keras
 import numpy as np
+from compare import write_record
 
 from mnistlib import MnistError
 from mnistlib.data import Split, load, offline
-from mnistlib.files import atomic_write
 from mnistlib.keras_models import mlp
 from mnistlib.machine import current_device, current_versions
 
@@ -122,8 +121,7 @@ def main() -> int:
     for name, kinds in record["networks"].items():
         for kind, value in kinds.items():
             print(f"{name:22} {kind:9} {value['mean']:.4f} +- {value['deviation']:.4f}")
-    with atomic_write(RECORD) as file:
-        file.write((json.dumps(record, indent=1) + "\n").encode())
+    write_record(RECORD, record)
     return 0
 
 

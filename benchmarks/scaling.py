@@ -17,12 +17,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 
 import environment  # noqa: F401  before what reads it
 import jax
 import numpy as np
+from compare import write_record
 from jax import lax
 from jax.experimental import multihost_utils
 from jax.sharding import NamedSharding, PartitionSpec
@@ -31,7 +32,6 @@ from mnistlib.data import load
 from mnistlib.distributed.launching import free_port
 from mnistlib.distributed.parts import draw_params
 from mnistlib.distributed.training import batch_mesh, step
-from mnistlib.files import atomic_write
 from mnistlib.jax_mlp import accuracy, to_device, train_epoch
 
 TARGET = Path(__file__).with_suffix(".json")
@@ -121,12 +121,18 @@ def measured(what: str) -> dict[str, dict[str, list[float]]]:
     return found
 
 
+@cache
+def digits() -> list[tuple[jax.Array, jax.Array]]:
+    """Training and validation digits, on the device."""
+    return [to_device(*split) for split in load().split_train()]
+
+
 def epochs_to_aim(batch_size: int, rate: float, seed: int) -> float | None:
     """How many epochs it takes to AIM on the validation set, looking four times in each.
 
     None if it takes more than MAX_EPOCHS, or the loss has gone to infinity.
     """
-    images, targets = DIGITS[0]
+    (images, targets), validation = digits()
     params = jax.tree.map(jax.numpy.asarray, draw_params(seed))
     num_steps = len(images) // batch_size
     quarter = -(-num_steps // 4) * batch_size
@@ -136,7 +142,7 @@ def epochs_to_aim(batch_size: int, rate: float, seed: int) -> float | None:
         for start in range(0, len(order), quarter):
             part = order[start : start + quarter]
             params = train_epoch(params, images, targets, part, rate, batch_size=batch_size)
-            if float(accuracy(params, *DIGITS[1])) >= AIM:
+            if float(accuracy(params, *validation)) >= AIM:
                 return round(epoch + (start + len(part)) / len(order), 2)
         if not np.isfinite(np.asarray(params[-1][1])).all():
             return None
@@ -145,8 +151,6 @@ def epochs_to_aim(batch_size: int, rate: float, seed: int) -> float | None:
 
 def epochs(batch_size: int, first_rate: float | None) -> dict[str, object]:
     """Epochs to AIM for a size of batch: with the rate scaled linearly, and chosen again."""
-    split, validation = load().split_train()
-    DIGITS[:] = [to_device(*split), to_device(*validation)]
     # Chosen from one seed; those that are reported are others.
     tries = {rate: epochs_to_aim(batch_size, rate, seed=100) for rate in RATES}
     rate = min(RATES, key=lambda each: tries[each] or MAX_EPOCHS + 1)
@@ -160,9 +164,6 @@ def epochs(batch_size: int, first_rate: float | None) -> dict[str, object]:
     }
 
 
-DIGITS: list[object] = []
-
-
 def main(names: list[str]) -> None:
     record = json.loads(TARGET.read_bytes()) if TARGET.exists() else {}
     for name in names or ["ALL_REDUCE", "STEP", *map(str, BATCH_SIZES)]:
@@ -173,8 +174,7 @@ def main(names: list[str]) -> None:
             print(name, found[name], flush=True)
         else:
             record[name] = measured(name)
-        with atomic_write(TARGET) as file:
-            file.write((json.dumps(record, indent=1) + "\n").encode())
+        write_record(TARGET, record)
 
 
 if __name__ == "__main__":

@@ -19,12 +19,12 @@ import environment  # noqa: F401  before what reads it
 import keras
 import numpy as np
 import tensorflow as tf
+from compare import write_record
 from keras import layers
 from pipelines import source_pipeline
 from scipy.stats import binomtest
 
 from mnistlib.data import load
-from mnistlib.files import atomic_write
 from mnistlib.keras_models import cnn, compile_classifier, dropout_mlp, mlp
 from mnistlib.pipelines import scale
 
@@ -246,8 +246,7 @@ def main(names: list[str]) -> None:
     record = json.loads(TARGET.read_bytes()) if TARGET.exists() else {}
     for name in names or WAYS:
         record[name] = WAYS[name]()
-        with atomic_write(TARGET) as file:
-            file.write((json.dumps(record, indent=1) + "\n").encode())
+        write_record(TARGET, record)
 
 
 if __name__ == "__main__":

@@ -56,7 +56,7 @@ def test_the_committed_record_has_every_source():
 
 def sources(chapter):
     cells = json.loads((ROOT / "notebooks" / f"{chapter}.ipynb").read_bytes())["cells"]
-    return ["".join(cell["source"]) for cell in cells]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
 
 
 @pytest.mark.parametrize(
@@ -90,10 +90,9 @@ def test_chapters_quote_the_record_of_their_seeds_and_the_network_that_it_is_of(
 
 def test_chapter_9_quotes_the_record_of_its_seeds_and_its_limits_leave_them_room():
     record = json.loads((ROOT / "benchmarks" / "jax_seeds.json").read_bytes())
-    cells = json.loads((ROOT / "notebooks" / "09_jax_from_scratch.ipynb").read_bytes())["cells"]
-    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     quoted = {}
-    for node in (node for source in sources[1:] for node in ast.parse(source).body):
+    cells = sources("09_jax_from_scratch")[1:]  # the first has a magic
+    for node in (node for source in cells for node in ast.parse(source).body):
         if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict):
             with contextlib.suppress(ValueError, AttributeError):
                 quoted[node.targets[0].id] = ast.literal_eval(node.value)
@@ -122,9 +121,8 @@ def test_chapter_9_quotes_the_record_of_its_seeds_and_its_limits_leave_them_room
 
 def test_chapter_12_quotes_the_record_of_its_measurements():
     record = json.loads((ROOT / "benchmarks" / "scaling.json").read_bytes())
-    cells = json.loads((ROOT / "notebooks" / "12_many_devices.ipynb").read_bytes())["cells"]
     quoted = {}
-    for source in ("".join(cell["source"]) for cell in cells):
+    for source in sources("12_many_devices"):
         if source.startswith(("MESSAGES = ", "BATCH_SIZES = ", "EPOCHS = ")):
             exec(source, quoted)
     for name, sizes in (("ALL_REDUCE", "MESSAGES"), ("STEP", "BATCH_SIZES")):

@@ -26,6 +26,8 @@ from sphinx.config import Config
 from sphinx.errors import PycodeError
 from sphinx.pycode import ModuleAnalyzer
 
+from mnistlib.results import offered_mistakes
+
 UNKNOWN_REPOSITORY = "OWNER/REPOSITORY"
 
 
@@ -72,7 +74,8 @@ def bring_scripts(app: Sphinx, page: str, template: str, context: dict, doctree:
     """Load the drawing pad's scripts, and those of figures to try, on the pages that have them."""
     body = context.get("body", "")
     scripts = ["network.js", "pad.js"] if 'class="draw-pad"' in body else []
-    for mistakes in records.mistakes(Path(app.srcdir, f"{page}.ipynb")):
+    notebook = Path(app.srcdir, f"{page}.ipynb")
+    for mistakes in offered_mistakes(notebook) if notebook.is_file() else ():
         scripts.append("look.js")
         data = json.dumps(mistakes)
         context["body"] += f'<script type="application/json" class="look-images">{data}</script>'

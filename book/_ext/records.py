@@ -14,7 +14,7 @@ from sphinx.environment import BuildEnvironment
 from sphinx.util.docutils import SphinxDirective, SphinxRole
 
 from mnistlib.errors import MnistError
-from mnistlib.results import IMAGES_MIME_TYPE, VALUES_MIME_TYPE
+from mnistlib.results import VALUES_MIME_TYPE
 
 
 class TableDirective(SphinxDirective):
@@ -75,13 +75,6 @@ def read_cells(env: BuildEnvironment, chapter: str) -> list[nbformat.NotebookNod
     path = Path(env.srcdir) / "notebooks" / f"{chapter}.ipynb"
     env.note_dependency(str(path))
     return nbformat.read(path, as_version=4).cells if path.is_file() else []
-
-
-def mistakes(notebook: Path) -> list[dict]:
-    """Return what ``mnistlib.figures.offer_mistakes`` left in a notebook, if it is one."""
-    cells = nbformat.read(notebook, as_version=4).cells if notebook.is_file() else []
-    outputs = [output.get("data", {}) for cell in cells for output in cell.get("outputs", [])]
-    return [data[IMAGES_MIME_TYPE] for data in outputs if IMAGES_MIME_TYPE in data]
 
 
 def setup(app: Sphinx) -> None:

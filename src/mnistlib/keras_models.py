@@ -1,11 +1,25 @@
-"""The networks of the Keras chapters.
+"""The networks of the Keras chapters, and of the drawing pad.
 
-A chapter builds each of them step by step; a test keeps the two the same.
+Chapters build theirs step by step; a test keeps the two the same.
 """
 
 from __future__ import annotations
 
 import keras
+
+
+def softmax_regression() -> keras.Model:
+    """Build the network without a hidden layer.
+
+    Returns
+    -------
+    keras.Model
+        Takes images ``(batch, 28, 28, 1)``, float32 from 0 to 1; gives logits
+        ``(batch, 10)``, float32. Not compiled.
+    """
+    return keras.Sequential(
+        [keras.Input(shape=(28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
+    )
 
 
 def mlp() -> keras.Model:

@@ -215,6 +215,17 @@ def recorded(path: str | os.PathLike) -> dict[str, str]:
     return values
 
 
+def offered_mistakes(path: str | os.PathLike) -> list[dict]:
+    """Read what :func:`mnistlib.figures.offer_mistakes` left in a notebook, each in its order.
+
+    Raises
+    ------
+    mnistlib.FileFormatError
+        If the notebook isn't JSON.
+    """
+    return _stored(Path(path), IMAGES_MIME_TYPE)
+
+
 def _stored(path: Path, mime_type: str) -> list[dict]:
     """Read what a notebook's outputs hold of one type."""
     try:

@@ -21,12 +21,17 @@ RESUME = "start all again, with the same --checkpoints"
 
 def main(arguments: list[str]) -> int:
     parser = argparse.ArgumentParser("python -m mnistlib.distributed", description=__doc__)
-    add = parser.add_argument
+    add, usual = parser.add_argument, Settings()
     add("folder", type=Path, help="of TFRecords, as mnistlib.tfrecord.write leaves them")
     add("--steps", type=int, default=100, help="train until this one")
-    add("--batch-size", type=int, default=128, help="examples of a step, over all processes")
-    add("--learning-rate", type=float, default=0.3)
-    add("--seed", type=int, default=0)
+    add(
+        "--batch-size",
+        type=int,
+        default=usual.batch_size,
+        help="examples of a step, over all processes",
+    )
+    add("--learning-rate", type=float, default=usual.learning_rate)
+    add("--seed", type=int, default=usual.seed)
     add("--checkpoints", type=Path, help="a folder to save to, and to go on from")
     add("--save-every", type=int, default=10, help="steps")
     add("--cluster", action="store_true", help="Open MPI, Slurm or a cloud says which process I am")

@@ -144,17 +144,16 @@ def main(arguments: Sequence[str]) -> int:
     parser.add_argument("number", type=int, help="of processes")
     parser.add_argument("folder", type=Path, help="of TFRecords")
     options, rest = parser.parse_known_args(arguments)
-    number, folder = options.number, options.folder
     try:
-        if number < 1:
-            raise MnistError(f"{number} processes: start one or more")
-        if not folder.exists():
+        if options.number < 1:
+            raise MnistError(f"{options.number} processes: start one or more")
+        if not options.folder.exists():
             from mnistlib import tfrecord
 
             images, labels = load().train
             rows = {"image": images, "label": labels}
-            tfrecord.write(folder, rows, shard_size=-(-len(labels) // number))
-        for each in run(number, folder, *rest, seconds=None):
+            tfrecord.write(options.folder, rows, shard_size=-(-len(labels) // options.number))
+        for each in run(options.number, options.folder, *rest, seconds=None):
             print(each.output, end="")
     except MnistError as error:
         print(error, file=sys.stderr)

@@ -13,22 +13,7 @@ import numpy as np
 from mnistlib.draw import WEB
 from mnistlib.errors import MnistError
 from mnistlib.files import atomic_write
-from mnistlib.keras_models import cnn, mlp
-
-
-def softmax_regression() -> keras.Model:
-    """Build the network without a hidden layer.
-
-    Returns
-    -------
-    keras.Model
-        Takes images ``(batch, 28, 28, 1)``, float32 from 0 to 1; gives logits
-        ``(batch, 10)``, float32. Not compiled.
-    """
-    return keras.Sequential(
-        [keras.Input(shape=(28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)]
-    )
-
+from mnistlib.keras_models import cnn, mlp, softmax_regression
 
 NETWORKS: dict[str, Callable[[], keras.Model]] = {
     "softmax": softmax_regression,

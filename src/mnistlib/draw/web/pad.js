@@ -8,6 +8,7 @@
   const PEN = 28; // how wide a stroke is, in these units: as MNIST's, where the longer side is 200
   const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
   const TITLES = { softmax: "Softmax regression", mlp: "One hidden layer", cnn: "Convolutions" };
+  const CHAPTERS = { softmax: "06_low_level_tensorflow", mlp: "02_keras_tfds", cnn: "08_cnn" };
 
   const make = (tag, options = {}, ...children) => {
     const element = Object.assign(document.createElement(tag), options);
@@ -87,12 +88,13 @@
 
   // ---- one network's answer ----
 
-  function panel(name, chapters) {
+  function panel(name) {
     const bars = Array.from({ length: 10 }, (_, label) =>
       make("li", {}, make("span", { textContent: label }), make("meter", { max: 1, value: 0 })));
     bars.forEach((bar, label) => bar.lastChild.setAttribute("aria-label", `digit ${label}`));
-    const title = chapters[name]
-      ? make("a", { href: chapters[name], textContent: TITLES[name] }) : TITLES[name];
+    const title = HERE // only the site has pages beside this script
+      ? make("a", { href: `${HERE}../notebooks/${CHAPTERS[name]}.html`, textContent: TITLES[name] })
+      : TITLES[name];
     const answer = make("strong", { className: "draw-answer", textContent: "\u2013" });
     const votes = canvas(28, "draw-votes");
     votes.setAttribute("role", "img");
@@ -127,9 +129,9 @@
   // ---- the pad ----
 
   // Makes a pad of an element. Its data: networks="softmax cnn", what is there at once;
-  // more="mlp", what a button adds; chapters='{"cnn": "08_cnn.html"}', where each is trained.
+  // more="mlp", what a button adds.
   mnist.pad = function (element) {
-    const { networks = "softmax", more = "", chapters = "{}" } = element.dataset;
+    const { networks = "softmax", more = "" } = element.dataset;
     const sheet = canvas(SIDE, "draw-sheet"), seen = canvas(28, "draw-seen");
     sheet.tabIndex = 0;
     sheet.setAttribute("role", "application");
@@ -148,7 +150,7 @@
     let items = [], stroke = null, pointer = null, shown = [], turn = 0;
 
     const add = (names) => {
-      const added = names.split(" ").filter(Boolean).map((name) => panel(name, JSON.parse(chapters)));
+      const added = names.split(" ").filter(Boolean).map(panel);
       panels.append(...added.map((each) => each.element));
       shown = shown.concat(added);
     };
